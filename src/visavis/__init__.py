@@ -1,0 +1,2 @@
+"""visavis."""
+from visavis._version import __version__

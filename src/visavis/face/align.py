@@ -1,0 +1,83 @@
+"""Sampling a face from a photo by a similarity transform, and the five-point alignment that ArcFace introduced.
+
+Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition" (CVPR 2019) align to five fixed points in
+112 × 112 pixels; most embedding models since expect the same.
+"""
+
+from dataclasses import dataclass
+from math import ceil, floor
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.image import Image
+from visavis.weights import InputContract
+
+from visavis.face.value import Face  # isort: skip
+
+_MARGIN_PX = 3
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class AlignedFace:
+    """A face brought to a model's landmarks: pixels (H, W, 3) uint8 RGB, read-only; (112, 112, 3) for the default model."""
+
+    pixels: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        self.pixels.flags.writeable = False
+
+    def __repr__(self) -> str:
+        return "<AlignedFace>"
+
+
+def align(image: Image, face: Face, contract: InputContract) -> AlignedFace:
+    """The face at the size and landmarks of a model's input."""
+    target = np.asarray(contract.landmarks_px, dtype=np.float64)
+    return AlignedFace(sample(image, similarity(face.landmarks_px, target), contract.size_px))
+
+
+def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The rotation, uniform scale and shift that bring `source` nearest to `target` in the least-squares sense.
+
+    source, target: (N, 2) points, N >= 2, not all the same. Returns (2, 3): target ≈ M[:, :2] · source + M[:, 2]. In the
+    plane, and without reflections, Umeyama's solution (IEEE TPAMI 1991) is one complex division.
+    """
+    z, w = (np.asarray(points, dtype=np.float64) @ (1, 1j) for points in (source, target))
+    z_mean, w_mean = z.mean(), w.mean()
+    centred = z - z_mean
+    factor = np.vdot(centred, w - w_mean) / np.vdot(centred, centred)
+    shift = w_mean - factor * z_mean
+    a, b = factor.real, factor.imag
+    return np.array([[a, -b, shift.real], [b, a, shift.imag]])
+
+
+def sample(image: Image, matrix: NDArray[np.float64], size_px: tuple[int, int]) -> NDArray[np.uint8]:
+    """Draw the part of the photo that `matrix` maps onto an output of `size_px` (height, width), bilinearly.
+
+    matrix: (2, 3) similarity from pixels of the upright original to pixels of the output. What lies outside the photo is
+    black. Where one pixel of the output covers more than two of the photo, those are averaged first: bilinear sampling alone would
+    skip most of them, and the same face would score differently at different resolutions.
+    """
+    height, width = size_px
+    to_image = cv2.invertAffineTransform(matrix) / image.reduction
+    corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]]) @ to_image.T
+    rows, columns = image.pixels.shape[:2]
+    left, top = (max(0, floor(v) - _MARGIN_PX) for v in corners.min(axis=0))
+    right, bottom = (min(n, ceil(v) + _MARGIN_PX) for n, v in zip((columns, rows), corners.max(axis=0), strict=True))
+    if left >= right or top >= bottom:
+        return np.zeros((height, width, 3), dtype=np.uint8)
+    region = image.pixels[top:bottom, left:right]
+    scale = float(np.hypot(to_image[0, 0], to_image[1, 0]))  # image pixels to one output pixel
+    shrink_x = shrink_y = 1.0
+    if scale >= 2.0:
+        small = max(1, region.shape[1] // floor(scale)), max(1, region.shape[0] // floor(scale))
+        shrink_x, shrink_y = region.shape[1] / small[0], region.shape[0] / small[1]
+        region = cv2.resize(region, small, interpolation=cv2.INTER_AREA)
+    # output pixel -> region pixel, in OpenCV's coordinates, whose whole numbers are the pixels' centres
+    shrink = np.array([[shrink_x], [shrink_y]])
+    inverse = to_image / shrink
+    inverse[:, 2] -= np.array([left, top]) / shrink[:, 0]
+    inverse[:, 2] += inverse[:, :2].sum(axis=1) / 2 - 0.5
+    return cv2.warpAffine(region, inverse, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)

@@ -1,0 +1,140 @@
+"""Face detection with YuNet, from portrait-filling faces down to small ones in large photos.
+
+Cost grows with the area that is searched, so the search goes from coarse to fine: the photo is looked at in a square of
+256 pixels first, and in larger ones only while no face in it is large enough to be trusted. The dominant face is then
+looked at twice more, in upright crops of its own at two scales, and the landmarks averaged: the errors of two looks are partly
+independent. On lfw-dev this brings FNMR at FMR 1e-4 from 1.37 % (landmarks as first found) to 0.8 %.
+"""
+
+from functools import lru_cache
+from math import hypot
+from threading import Lock
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.face.align import sample, similarity
+from visavis.face.value import Face
+from visavis.image import Photo
+from visavis.weights import CompiledModel, ModelCard, ModelStore
+
+SCORE_MIN = 0.6
+"""Detector score under which a candidate is no face."""
+
+_LEVELS_PX = (256, 640, 1280, 2560)
+_TRUSTED_PX = 16.0
+"""Inter-eye distance at a level's scale from which its faces are taken without looking closer."""
+_LOOKS_PX = ((256, 56.0), (320, 80.0))
+"""Side of a crop, and the inter-eye distance that the face has in it."""
+_OVERLAP_MAX = 0.3
+_STRIDES = (8, 16, 32)
+
+
+class FaceDetector:
+    """Finds faces. Safe to use from many threads; each level's network is compiled when it is first needed."""
+
+    def __init__(self, store: ModelStore, card: ModelCard) -> None:
+        self._store, self._card = store, card
+        self._models: dict[int, CompiledModel] = {}
+        self._lock = Lock()
+        for size in (_LEVELS_PX[0], *(side for side, _ in _LOOKS_PX)):
+            self._model(size)
+
+    def detect(self, photo: Photo) -> tuple[Face, ...]:
+        """All faces at the coarsest level that shows the largest of them well; the largest first, empty when there are none."""
+        faces: tuple[Face, ...] = ()
+        for level in _LEVELS_PX:
+            faces = self._search(photo, level) or faces
+            scale = min(1.0, level / max(photo.size_px))
+            if scale == 1.0 or (faces and faces[0].inter_eye_distance_px * scale >= _TRUSTED_PX):
+                break
+        return faces
+
+    def refine(self, photo: Photo, face: Face) -> Face:
+        """The same face with landmarks from closer, upright looks; as it was where those find no face."""
+        looks = [found for side, eyes in _LOOKS_PX if (found := self._look(photo, face, side, eyes)) is not None]
+        if not looks:
+            return face
+        return Face(face.box_px, np.mean(looks, axis=0, dtype=np.float64).astype(np.float32), face.score)
+
+    def _look(self, photo: Photo, face: Face, side: int, inter_eye_px: float) -> NDArray[np.float32] | None:
+        """The face's landmarks as seen in an upright crop of `side` pixels, in which its eyes are `inter_eye_px` apart."""
+        target = np.array([[-0.5, 0.0], [0.5, 0.0]]) * inter_eye_px
+        matrix = similarity(face.landmarks_px[:2], target)
+        middle = np.full(2, side / 2)
+        matrix[:, 2] = middle - matrix[:, :2] @ face.landmarks_px.mean(axis=0)
+        image = photo.decode(long_side_for(photo, face, inter_eye_px))
+        found = [
+            (hypot(*(candidate.landmarks_px.mean(axis=0) - middle)), candidate)
+            for candidate in self._run(sample(image, matrix, (side, side)))
+        ]
+        off_centre, nearest = min(found, key=lambda item: item[0], default=(side, None))
+        if nearest is None or off_centre > inter_eye_px / 2:
+            return None
+        back = cv2.invertAffineTransform(matrix)
+        return (nearest.landmarks_px @ back[:, :2].T + back[:, 2]).astype(np.float32)
+
+    def _search(self, photo: Photo, level: int) -> tuple[Face, ...]:
+        image = photo.decode(level)
+        rows, columns = image.pixels.shape[:2]
+        scale = min(1.0, level / max(rows, columns))
+        size = max(1, round(columns * scale)), max(1, round(rows * scale))
+        square = np.zeros((level, level, 3), dtype=np.uint8)
+        square[: size[1], : size[0]] = (
+            cv2.resize(image.pixels, size, interpolation=cv2.INTER_AREA) if scale < 1.0 else image.pixels
+        )
+        back = np.array([columns / size[0], rows / size[1]]) * image.reduction
+        faces = []
+        for face in self._run(square):
+            x, y, width, height = face.box_px
+            box = (float(x * back[0]), float(y * back[1]), float(width * back[0]), float(height * back[1]))
+            faces.append(Face(box, (face.landmarks_px * back).astype(np.float32), face.score))
+        return tuple(sorted(faces, key=lambda face: -face.area_px))
+
+    def _run(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        """Faces in a square RGB picture, in its own pixels."""
+        blob = np.ascontiguousarray(pixels[:, :, ::-1].transpose(2, 0, 1)[None], dtype=np.float32)
+        outputs = self._model(pixels.shape[0]).run(blob)
+        scores, boxes, points = [], [], []
+        for level, stride in enumerate(_STRIDES):
+            cls, obj, bbox, kps = (output[0] for output in outputs[level :: len(_STRIDES)])
+            score = np.sqrt(np.clip(cls[:, 0] * obj[:, 0], 0, 1))
+            (kept,) = np.nonzero(score >= SCORE_MIN)
+            if kept.size:
+                anchors = _anchors(pixels.shape[0] // stride)[kept]
+                box = bbox[kept]
+                centre, size = (anchors + box[:, :2]) * stride, np.exp(np.minimum(box[:, 2:], 8)) * stride
+                landmarks = kps[kept].reshape(-1, 5, 2)
+                scores.append(score[kept])
+                boxes.append(np.hstack([centre - size / 2, size]))
+                points.append((anchors[:, None] + landmarks) * stride)
+        if not scores:
+            return []
+        all_scores, all_boxes, all_points = map(np.concatenate, (scores, boxes, points))
+        kept = np.asarray(
+            cv2.dnn.NMSBoxes(all_boxes.tolist(), all_scores.tolist(), SCORE_MIN, _OVERLAP_MAX), dtype=np.intp
+        )
+        return [
+            Face(tuple(map(float, all_boxes[i])), all_points[i].astype(np.float32), float(all_scores[i])) for i in kept
+        ]  # fmt: skip
+
+    def _model(self, size: int) -> CompiledModel:
+        with self._lock:
+            if size not in self._models:
+                # float32: bfloat16 moves landmarks and saves little on so small a network
+                self._models[size] = self._store.compile(self._card, (size, size), precision="float32")
+            return self._models[size]
+
+
+def long_side_for(photo: Photo, face: Face, inter_eye_px: float) -> int:
+    """The length that the photo's longer side needs for this face to have that inter-eye distance, at most its own."""
+    side = max(photo.size_px)
+    return min(side, round(side * inter_eye_px / max(face.inter_eye_distance_px, 1e-3)))
+
+
+@lru_cache(maxsize=16)
+def _anchors(cells: int) -> NDArray[np.float32]:
+    """(cells², 2) columns and rows of a square grid, row by row."""
+    rows, columns = np.mgrid[:cells, :cells]
+    return np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float32)

@@ -1,0 +1,218 @@
+"""A photo as it came, and the image decoded from it at the scale that a step needs."""
+
+import io
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from visavis.errors import DamagedImage, ImageError, ImageTooLarge, TruncatedImage, UnsupportedImage
+from visavis.image.colour import to_srgb
+from visavis.image.sniff import ImageFormat, sniff
+
+Reduction = Literal[1, 2, 4, 8]
+_REDUCTIONS: tuple[Reduction, ...] = (8, 4, 2, 1)
+_ORIENTATION = 0x0112
+_TRANSPOSES = {
+    2: PillowImage.Transpose.FLIP_LEFT_RIGHT,
+    3: PillowImage.Transpose.ROTATE_180,
+    4: PillowImage.Transpose.FLIP_TOP_BOTTOM,
+    5: PillowImage.Transpose.TRANSPOSE,
+    6: PillowImage.Transpose.ROTATE_270,
+    7: PillowImage.Transpose.TRANSVERSE,
+    8: PillowImage.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is refused before decoding. A decoded photo takes up to about 10 bytes of memory a pixel while it is decoded."""
+
+    max_bytes: int = 32 * 1024 * 1024
+    max_pixels: int = 50_000_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Image:
+    """An upright image.
+
+    pixels: (H, W, 3) uint8, RGB, read-only. format: what it was decoded from, None for an array.
+    original_size_px: (width, height) of the whole upright photo. reduction: its side over this image's: pixel i covers
+    [i, i + 1) * reduction of the original. compression: quality setting of a JPEG, 1..100, as its quantisation table
+    tells it; None elsewhere.
+    """
+
+    pixels: NDArray[np.uint8]
+    format: ImageFormat | None
+    original_size_px: tuple[int, int]
+    reduction: int = 1
+    compression: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8 or not self.pixels.size:
+            raise UnsupportedImage(
+                f"expected an RGB array of shape (height, width, 3) and type uint8, got {self.pixels.shape} of "
+                f"{self.pixels.dtype}"
+            )
+        self.pixels.flags.writeable = False
+
+    def __repr__(self) -> str:
+        return f"<Image {self.format or 'array'}>"
+
+
+class Photo:
+    """The bytes of a photo whose header has been checked, or an array. Decodes on demand; safe to share between threads.
+
+    size_px: (width, height) of the upright original. format: None for an array.
+    """
+
+    def __init__(self, data: bytes | bytearray | memoryview, *, limits: Limits = DEFAULT_LIMITS) -> None:
+        """Check the header.
+
+        Raises EmptyImage, UnsupportedImage, TruncatedImage, DamagedImage, or ImageTooLarge.
+        """
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise UnsupportedImage(f"expected the bytes of a photo, or an array; got {type(data).__name__}")
+        if len(data) > limits.max_bytes:
+            raise ImageTooLarge(f"the file has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted")
+        self._data = bytes(data)
+        self.format: ImageFormat | None = sniff(self._data)
+        self._lock = threading.Lock()
+        self._image: Image | None = None
+        with self._open() as picture:
+            width, height = picture.size
+            if width * height > limits.max_pixels:
+                raise ImageTooLarge(
+                    f"the photo has {width:,} × {height:,} pixels; at most {limits.max_pixels:,} in all are accepted"
+                )
+            self.size_px = (height, width) if self._orientation(picture) >= 5 else (width, height)
+
+    @classmethod
+    def from_array(cls, pixels: NDArray[np.uint8], *, limits: Limits = DEFAULT_LIMITS) -> "Photo":
+        """A photo from upright RGB pixels (H, W, 3) uint8, which are copied. Raises UnsupportedImage, ImageTooLarge."""
+        image = Image(np.array(pixels), None, (pixels.shape[1], pixels.shape[0]) if pixels.ndim == 3 else (0, 0))
+        width, height = image.original_size_px
+        if width * height > limits.max_pixels:
+            raise ImageTooLarge(
+                f"the array has {width:,} × {height:,} pixels; at most {limits.max_pixels:,} in all are accepted"
+            )
+        photo = cls.__new__(cls)
+        photo._data, photo.format, photo.size_px = b"", None, image.original_size_px
+        photo._lock, photo._image = threading.Lock(), image
+        return photo
+
+    def __repr__(self) -> str:
+        return f"<Photo {self.format or 'array'}>"
+
+    def decode(self, long_side_px: int | None = None) -> Image:
+        """The image at the smallest scale of 1, 1/2, 1/4, 1/8 whose longer side is at least `long_side_px`.
+
+        None means full scale. The finest image decoded so far is kept and serves coarser requests.
+        Raises TruncatedImage, DamagedImage, or ImageTooLarge when memory does not suffice.
+        """
+        wanted = _reduction(max(self.size_px), long_side_px)
+        with self._lock:
+            if self._image is None or self._image.reduction > wanted:
+                self._image = self._decode(wanted)
+            return self._image
+
+    def _decode(self, reduction: Reduction) -> Image:
+        with self._open() as picture:
+            if self.format == "JPEG" and reduction > 1:
+                width, height = picture.size
+                picture.draft(None, (max(1, width // reduction), max(1, height // reduction)))
+            done = getattr(picture, "decoderconfig", None) or (1,)
+            picture.load()
+            transpose = _TRANSPOSES.get(self._orientation(picture))
+            upright = to_srgb(picture, reduction // done[0])
+            if transpose is not None:
+                upright = upright.transpose(transpose)
+            compression = _jpeg_quality(getattr(picture, "quantization", None))
+            return Image(np.asarray(upright), self.format, self.size_px, reduction, compression)
+
+    def _orientation(self, picture: PillowImage.Image) -> int:
+        """EXIF orientation still to be applied, 1..8. The decoders of HEIF and TIFF apply it themselves."""
+        if self.format in ("HEIF", "TIFF"):
+            return 1
+        try:
+            value = picture.getexif().get(_ORIENTATION, 1)
+        except (SyntaxError, ValueError, TypeError, KeyError, EOFError, struct.error, OSError):
+            return 1  # damaged metadata beside a sound picture
+        return value if value in _TRANSPOSES else 1
+
+    @contextmanager
+    def _open(self) -> Iterator[PillowImage.Image]:
+        """The picture, header read; every way in which a decoder can fail on it becomes one of our errors."""
+        try:
+            with _pillow(self._data, self.format) as picture:
+                yield picture
+        except ImageError:
+            raise
+        except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
+            raise ImageTooLarge("the photo has far more pixels than are accepted") from error
+        except MemoryError as error:
+            raise ImageTooLarge("there is not enough memory to decode the photo") from error
+        except Exception as error:  # decoders raise almost anything on bytes that were tampered with
+            if _ends_early(self._data, self.format, str(error)):
+                raise TruncatedImage(
+                    f"the {self.format} file ends before its picture does; send the whole file"
+                ) from error
+            raise DamagedImage(f"the {self.format} file is damaged and cannot be decoded") from error
+
+
+def _pillow(data: bytes, image_format: ImageFormat | None) -> PillowImage.Image:
+    if image_format == "HEIF":
+        import pi_heif  # few photos need it, and it takes a while to import
+
+        pi_heif.options.DECODE_THREADS = 1
+        return cast(PillowImage.Image, pi_heif.HeifImageFile(io.BytesIO(data)))
+    return PillowImage.open(io.BytesIO(data), formats=[str(image_format)])
+
+
+def _reduction(long_side: int, wanted: int | None) -> Reduction:
+    if wanted is None:
+        return 1
+    return next((r for r in _REDUCTIONS if long_side >= wanted * r), 1)
+
+
+def _ends_early(data: bytes, image_format: ImageFormat | None, message: str) -> bool:
+    """Whether the failure is that of a file that was cut off."""
+    if image_format == "WEBP":
+        return int.from_bytes(data[4:8], "little") + 8 > len(data)
+    if image_format in ("HEIF", "AVIF", "JPEG2000") and data[4:8] in (b"ftyp", b"jP  "):
+        return _boxes_end(data) > len(data)
+    return any(word in message.lower() for word in ("truncated", "end of file", "unexpected end", "not enough"))
+
+
+def _boxes_end(data: bytes) -> int:
+    """Where the last of the ISO base media boxes says that it ends."""
+    at = 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        if size == 0:
+            return len(data)
+        at += max(size, 8)
+    return at if at >= len(data) else len(data) + 1
+
+
+def _jpeg_quality(tables: dict[int, list[int]] | None) -> int | None:
+    """The quality setting of the Independent JPEG Group's encoder that has this luminance table, roughly."""
+    if not tables or 0 not in tables or len(tables[0]) != 64:
+        return None
+    ratio = 100 * sum(tables[0]) / _ANNEX_K_SUM
+    return max(1, min(100, round(100 - ratio / 2 if ratio <= 100 else 5000 / ratio)))
+
+
+_ANNEX_K_SUM = 3688
+"""Sum of the luminance table of ITU-T T.81, annex K.1, which quality 50 uses as it is."""

