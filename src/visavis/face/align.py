@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.face.value import Face
 from visavis.image import Image
 from visavis.weights import InputContract
-
-from visavis.face.value import Face  # isort: skip
 
 _MARGIN_PX = 3
 
@@ -57,8 +56,8 @@ def sample(image: Image, matrix: NDArray[np.float64], size_px: tuple[int, int]) 
     """Draw the part of the photo that `matrix` maps onto an output of `size_px` (height, width), bilinearly.
 
     matrix: (2, 3) similarity from pixels of the upright original to pixels of the output. What lies outside the photo is
-    black. Where one pixel of the output covers more than two of the photo, those are averaged first: bilinear sampling alone would
-    skip most of them, and the same face would score differently at different resolutions.
+    black. Where one pixel of the output covers more than two of the photo, those are averaged first: bilinear sampling alone
+    would skip most of them, and the same face would score differently at different resolutions.
     """
     height, width = size_px
     to_image = cv2.invertAffineTransform(matrix) / image.reduction
@@ -74,10 +73,11 @@ def sample(image: Image, matrix: NDArray[np.float64], size_px: tuple[int, int]) 
     if scale >= 2.0:
         small = max(1, region.shape[1] // floor(scale)), max(1, region.shape[0] // floor(scale))
         shrink_x, shrink_y = region.shape[1] / small[0], region.shape[0] / small[1]
-        region = cv2.resize(region, small, interpolation=cv2.INTER_AREA)
+        region = np.asarray(cv2.resize(region, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     # output pixel -> region pixel, in OpenCV's coordinates, whose whole numbers are the pixels' centres
     shrink = np.array([[shrink_x], [shrink_y]])
     inverse = to_image / shrink
     inverse[:, 2] -= np.array([left, top]) / shrink[:, 0]
     inverse[:, 2] += inverse[:, :2].sum(axis=1) / 2 - 0.5
-    return cv2.warpAffine(region, inverse, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    drawn = cv2.warpAffine(region, inverse, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return np.asarray(drawn, dtype=np.uint8)

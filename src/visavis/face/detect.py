@@ -56,7 +56,7 @@ class FaceDetector:
         looks = [found for side, eyes in _LOOKS_PX if (found := self._look(photo, face, side, eyes)) is not None]
         if not looks:
             return face
-        return Face(face.box_px, np.mean(looks, axis=0, dtype=np.float64).astype(np.float32), face.score)
+        return Face(face.box_px, np.asarray(np.mean(looks, axis=0), dtype=np.float32), face.score)
 
     def _look(self, photo: Photo, face: Face, side: int, inter_eye_px: float) -> NDArray[np.float32] | None:
         """The face's landmarks as seen in an upright crop of `side` pixels, in which its eyes are `inter_eye_px` apart."""
@@ -115,9 +115,11 @@ class FaceDetector:
         kept = np.asarray(
             cv2.dnn.NMSBoxes(all_boxes.tolist(), all_scores.tolist(), SCORE_MIN, _OVERLAP_MAX), dtype=np.intp
         )
-        return [
-            Face(tuple(map(float, all_boxes[i])), all_points[i].astype(np.float32), float(all_scores[i])) for i in kept
-        ]  # fmt: skip
+        faces = []
+        for index in kept:
+            x, y, width, height = map(float, all_boxes[index])
+            faces.append(Face((x, y, width, height), all_points[index].astype(np.float32), float(all_scores[index])))
+        return faces
 
     def _model(self, size: int) -> CompiledModel:
         with self._lock:

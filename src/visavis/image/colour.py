@@ -37,12 +37,10 @@ def _plain(picture: Image.Image) -> Image.Image:
     if picture.mode == "1":
         return picture.convert("L")
     transparent = picture.mode in ("PA", "La", "LA", "RGBa") or "transparency" in picture.info
-    info = {"icc_profile": picture.info.get("icc_profile")}
-    if picture.mode == "La":
-        picture = picture.convert("LA")
-    picture = picture.convert("RGBA" if transparent else "RGB")
-    picture.info = dict(info)
-    return picture
+    straight = picture.convert("LA") if picture.mode == "La" else picture
+    plain = straight.convert("RGBA" if transparent else "RGB")
+    plain.info = {"icc_profile": picture.info.get("icc_profile")}
+    return plain
 
 
 def _to_8_bits(picture: Image.Image) -> Image.Image:

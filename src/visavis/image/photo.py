@@ -70,45 +70,34 @@ class Image:
 
 
 class Photo:
-    """The bytes of a photo whose header has been checked, or an array. Decodes on demand; safe to share between threads.
+    """A photo whose header has been checked. Decodes on demand; safe to share between threads.
 
+    source: the bytes of an image file, or upright RGB pixels (H, W, 3) uint8, which are copied.
     size_px: (width, height) of the upright original. format: None for an array.
+    Raises EmptyImage, UnsupportedImage, TruncatedImage, DamagedImage, or ImageTooLarge.
     """
 
-    def __init__(self, data: bytes | bytearray | memoryview, *, limits: Limits = DEFAULT_LIMITS) -> None:
-        """Check the header.
-
-        Raises EmptyImage, UnsupportedImage, TruncatedImage, DamagedImage, or ImageTooLarge.
-        """
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise UnsupportedImage(f"expected the bytes of a photo, or an array; got {type(data).__name__}")
-        if len(data) > limits.max_bytes:
-            raise ImageTooLarge(f"the file has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted")
-        self._data = bytes(data)
-        self.format: ImageFormat | None = sniff(self._data)
+    def __init__(
+        self, source: bytes | bytearray | memoryview | NDArray[np.uint8], *, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self._lock = threading.Lock()
         self._image: Image | None = None
-        with self._open() as picture:
-            width, height = picture.size
-            if width * height > limits.max_pixels:
-                raise ImageTooLarge(
-                    f"the photo has {width:,} × {height:,} pixels; at most {limits.max_pixels:,} in all are accepted"
-                )
-            self.size_px = (height, width) if self._orientation(picture) >= 5 else (width, height)
-
-    @classmethod
-    def from_array(cls, pixels: NDArray[np.uint8], *, limits: Limits = DEFAULT_LIMITS) -> "Photo":
-        """A photo from upright RGB pixels (H, W, 3) uint8, which are copied. Raises UnsupportedImage, ImageTooLarge."""
-        image = Image(np.array(pixels), None, (pixels.shape[1], pixels.shape[0]) if pixels.ndim == 3 else (0, 0))
-        width, height = image.original_size_px
-        if width * height > limits.max_pixels:
-            raise ImageTooLarge(
-                f"the array has {width:,} × {height:,} pixels; at most {limits.max_pixels:,} in all are accepted"
-            )
-        photo = cls.__new__(cls)
-        photo._data, photo.format, photo.size_px = b"", None, image.original_size_px
-        photo._lock, photo._image = threading.Lock(), image
-        return photo
+        self._data = b""
+        self.format: ImageFormat | None = None
+        if isinstance(source, np.ndarray):
+            self._image = Image(source.copy(), None, (source.shape[1], source.shape[0]) if source.ndim == 3 else (0, 0))
+            self.size_px = self._image.original_size_px
+            _check_pixels(self.size_px, limits)
+        elif isinstance(source, (bytes, bytearray, memoryview)):
+            if len(source) > limits.max_bytes:
+                raise ImageTooLarge(f"the file has {len(source):,} bytes; at most {limits.max_bytes:,} are accepted")
+            self._data = bytes(source)
+            self.format = sniff(self._data)
+            with self._open() as picture:
+                _check_pixels(picture.size, limits)
+                self.size_px = picture.size[::-1] if self._orientation(picture) >= 5 else picture.size
+        else:
+            raise UnsupportedImage(f"expected the bytes of a photo, or an array; got {type(source).__name__}")
 
     def __repr__(self) -> str:
         return f"<Photo {self.format or 'array'}>"
@@ -169,12 +158,19 @@ class Photo:
             raise DamagedImage(f"the {self.format} file is damaged and cannot be decoded") from error
 
 
+def _check_pixels(size_px: tuple[int, int], limits: Limits) -> None:
+    if size_px[0] * size_px[1] > limits.max_pixels:
+        raise ImageTooLarge(
+            f"the photo has {size_px[0]:,} × {size_px[1]:,} pixels; at most {limits.max_pixels:,} in all are accepted"
+        )
+
+
 def _pillow(data: bytes, image_format: ImageFormat | None) -> PillowImage.Image:
     if image_format == "HEIF":
         import pi_heif  # few photos need it, and it takes a while to import
 
         pi_heif.options.DECODE_THREADS = 1
-        return cast(PillowImage.Image, pi_heif.HeifImageFile(io.BytesIO(data)))
+        return cast("PillowImage.Image", pi_heif.HeifImageFile(io.BytesIO(data)))
     return PillowImage.open(io.BytesIO(data), formats=[str(image_format)])
 
 

@@ -16,9 +16,18 @@ _MAGIC: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"MM\x00*", "TIFF"),
     (b"BM", "BMP"),
 )
-_BRANDS: dict[bytes, ImageFormat] = dict.fromkeys((b"avif", b"avis"), "AVIF") | dict.fromkeys(
-    (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"), "HEIF"
-)
+_BRANDS: dict[bytes, ImageFormat] = {
+    b"avif": "AVIF",
+    b"avis": "AVIF",
+    b"heic": "HEIF",
+    b"heix": "HEIF",
+    b"heim": "HEIF",
+    b"heis": "HEIF",
+    b"hevc": "HEIF",
+    b"hevx": "HEIF",
+    b"mif1": "HEIF",
+    b"msf1": "HEIF",
+}
 _OTHERS = (
     (b"%PDF", "a PDF document"),
     (b"GIF8", "a GIF image"),

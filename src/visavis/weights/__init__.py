@@ -4,7 +4,7 @@ In: a model card and the places to look. Out: verified bytes, folded once, compi
 calibration table. Nothing is loaded whose SHA-256 is not the card's.
 """
 
-from visavis.weights.cache import Cache
+from visavis.weights.cache import Cache, user_cache_folder
 from visavis.weights.calibration import Calibration, FalseMatchRate
 from visavis.weights.card import InputContract, ModelCard, Purpose, read_manifest, shipped_card, shipped_cards
 from visavis.weights.engine import ENGINES, CompiledModel, Engine, EngineName, Network, Precision, make_engine
@@ -36,5 +36,6 @@ __all__ = [
     "read_manifest",
     "shipped_card",
     "shipped_cards",
+    "user_cache_folder",
     "write_atomically",
 ]

@@ -54,6 +54,13 @@ class Cache:
                 write_atomically(self.folder / key, _MAGIC + hashlib.sha256(data).digest() + data)
 
 
+def user_cache_folder() -> Path:
+    """The user's own cache folder for visavis, where the platform keeps such things."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("visavis", appauthor=False)
+
+
 def _is_private(folder: Path) -> bool:
     """Whether only this user can write in the folder, which is made if it is missing."""
     try:

@@ -100,7 +100,7 @@ class Calibration:
         index = bisect_left(self.scores, score)
         left, right = self.scores[index - 1], self.scores[index]
         share = (score - left) / (right - left)
-        return cast(float, curve[index - 1] ** (1 - share) * curve[index] ** share)
+        return cast("float", curve[index - 1] ** (1 - share) * curve[index] ** share)
 
     def _check(self) -> None:
         curves = (self.fmr, self.fmr_lower, self.fmr_upper, self.fnmr)

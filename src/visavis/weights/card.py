@@ -157,7 +157,7 @@ def _card(text: str, folder: Path | None) -> ModelCard:
     if purpose not in ("face_detection", "face_embedding"):
         raise ManifestInvalid(f"purpose must be 'face_detection' or 'face_embedding', not {purpose!r}")
     embeds = purpose == "face_embedding"
-    contract = _input(cast(_Table, top.table("input", required=True)), landmarks=embeds)
+    contract = _input(cast("_Table", top.table("input", required=True)), landmarks=embeds)
     output = top.table("output", required=embeds)
     dimension = output.take("dimension", int) if output else 0
     if embeds and not 16 <= dimension <= 4096:
@@ -166,7 +166,7 @@ def _card(text: str, folder: Path | None) -> ModelCard:
     wheel = top.table("wheel")
     card = ModelCard(
         id=_matching(top.take("id", str), r"[a-z0-9][a-z0-9._-]{0,63}", "id"),
-        purpose=cast(Purpose, purpose),
+        purpose=cast("Purpose", purpose),
         file=_file_name(top.take("file", str), "file"),
         sha256=_matching(top.take("sha256", str), r"[0-9a-f]{64}", "sha256"),
         licence=top.take("licence", str),
@@ -194,7 +194,7 @@ def _input(table: _Table, *, landmarks: bool) -> InputContract:
     colour = table.take("colour", str)
     if colour not in ("RGB", "BGR"):
         raise ManifestInvalid(f"input.colour must be 'RGB' or 'BGR', not {colour!r}")
-    mean, scale = (cast(Triple, table.numbers(key, 3)) for key in ("mean", "scale"))
+    mean, scale = (cast("Triple", table.numbers(key, 3)) for key in ("mean", "scale"))
     points: tuple[tuple[float, float], ...] = ()
     if landmarks:
         rows = table.take("landmarks_px", list)
@@ -204,7 +204,7 @@ def _input(table: _Table, *, landmarks: bool) -> InputContract:
         if not all(0 <= x < width and 0 <= y < height for x, y in points):
             raise ManifestInvalid("input.landmarks_px must lie inside the input")
     table.end()
-    return InputContract((height, width), cast(Colour, colour), mean, scale, points)
+    return InputContract((height, width), cast("Colour", colour), mean, scale, points)
 
 
 def _wheel(table: _Table) -> Wheel:

@@ -58,9 +58,7 @@ class Engine(Protocol):
         """The library's version, part of cache keys."""
         ...
 
-    def compile(
-        self, network: Network, shape: tuple[int, int, int], precision: Precision = "fastest"
-    ) -> CompiledModel:
+    def compile(self, network: Network, shape: tuple[int, int, int], precision: Precision = "fastest") -> CompiledModel:
         """Compile for inputs of `shape` (C, H, W). Raises ModelUnreadable when the network cannot be run."""
         ...
 

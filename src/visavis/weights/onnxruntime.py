@@ -41,7 +41,7 @@ class ONNXRuntimeEngine:
             options.add_free_dimension_override_by_name(f"axis_{axis}", size)
         try:
             session = onnxruntime.InferenceSession(network.load(), options, providers=[self._provider])
-        except Exception as error:  # noqa: BLE001 - the library's exceptions share no base
+        except Exception as error:
             raise ModelUnreadable(f"ONNX Runtime cannot run the model: {error}") from error
         if self._provider not in session.get_providers():
             raise EngineUnavailable("CUDA was asked for and could not be started; see `visavis doctor`")

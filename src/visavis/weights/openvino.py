@@ -60,9 +60,7 @@ class OpenVINOEngine:
         return OpenVINOModel(compiled, self._threads)
 
     def _cache_key(self, network: Network, shape: tuple[int, int, int], precision: Precision) -> str:
-        processor = [
-            self._core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
-        ]
+        processor = [self._core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
         what = (network.key, self.version, shape, precision, self._threads, processor)
         return f"openvino-{hashlib.sha256(repr(what).encode()).hexdigest()[:32]}"
 

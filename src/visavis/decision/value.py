@@ -1,0 +1,165 @@
+"""The decision and its parts."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NoReturn
+
+from visavis._version import __version__
+from visavis.decision.policy import Policy
+from visavis.face import Face, Quality
+from visavis.weights import Calibration, FalseMatchRate
+
+
+class Outcome(StrEnum):
+    """What a verification says."""
+
+    MATCH = "match"
+    NO_MATCH = "no_match"
+    INCONCLUSIVE = "inconclusive"
+
+
+class PhotoReason(StrEnum):
+    """Why a photo could not be compared."""
+
+    NO_FACE = "no_face"
+    SEVERAL_FACES = "several_faces"
+    FACE_TOO_SMALL = "face_too_small"
+
+
+class PairReason(StrEnum):
+    """What decided."""
+
+    SCORE_REACHES_THRESHOLD = "score_reaches_threshold"
+    SCORE_BELOW_THRESHOLD = "score_below_threshold"
+    NOT_COMPARED = "not_compared"
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoReport:
+    """What was found in one photo.
+
+    reasons: why it cannot be compared; empty when it can. size_px: (width, height) of the upright original. face and
+    quality: those of the dominant face, None without one.
+    """
+
+    reasons: tuple[PhotoReason, ...]
+    size_px: tuple[int, int]
+    face: Face | None = None
+    quality: Quality | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison:
+    """score: cosine in [-1, 1], higher is more alike. fmr: how often two different people reach it, by the calibration."""
+
+    score: float
+    fmr: FalseMatchRate
+
+    def __repr__(self) -> str:
+        return "<Comparison>"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Which model made the embeddings. sha256: of its file, in hex."""
+
+    id: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds on the wall clock. The two photos are worked on side by side where there are threads for it."""
+
+    reference_ms: float
+    probe_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Decision:
+    """The answer to: is this the person they claim to be?
+
+    `comparison` is None exactly when the outcome is inconclusive. threshold: the score that the policy asks for, by the
+    calibration. A decision has no truth value: say which outcome is meant.
+    """
+
+    outcome: Outcome
+    reason: PairReason
+    reference: PhotoReport
+    probe: PhotoReport
+    comparison: Comparison | None
+    policy: Policy
+    threshold: float
+    model: ModelRef
+    calibration: Calibration
+    timings: Timings | None = None
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Decision has three outcomes and no truth value; compare decision.outcome with Outcome.MATCH")
+
+    def __repr__(self) -> str:
+        return f"<Decision {self.outcome.value} ({self.reason.value}) at FMR {self.policy.name}>"
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether the policy's FMR target lies beyond what the calibration's data can show."""
+        return self.policy.fmr_target < self.calibration.extrapolated_below
+
+    def to_dict(self) -> dict[str, Any]:
+        """The decision as plain values for JSON; the keys are stable."""
+        score, fmr = (None, None) if self.comparison is None else (self.comparison.score, self.comparison.fmr)
+        return {
+            "outcome": self.outcome.value,
+            "reasons": {
+                "reference": [reason.value for reason in self.reference.reasons],
+                "probe": [reason.value for reason in self.probe.reasons],
+                "pair": [self.reason.value],
+            },
+            "score": None if score is None else round(score, 6),
+            "fmr": None
+            if fmr is None
+            else {
+                "value": float(f"{fmr.value:.3g}"),
+                "lower": float(f"{fmr.lower:.3g}"),
+                "upper": float(f"{fmr.upper:.3g}"),
+                "extrapolated": fmr.extrapolated,
+            },
+            "policy": {
+                "name": self.policy.name,
+                "fmr_target": self.policy.fmr_target,
+                "threshold": round(self.threshold, 6),
+                "version": self.policy.version,
+                "extrapolated": self.extrapolated,
+            },
+            "model": {"id": self.model.id, "sha256": self.model.sha256},
+            "calibration": {
+                "dataset": self.calibration.dataset,
+                "pairs": {
+                    "mated": self.calibration.mated_pairs,
+                    "non_mated": self.calibration.non_mated_pairs,
+                },
+                "date": self.calibration.date,
+            },
+            "liveness": {"status": "not_checked", "method": None, "reasons": []},
+            "faces": {"reference": _face(self.reference), "probe": _face(self.probe)},
+            "timings_ms": None
+            if self.timings is None
+            else {
+                "reference": round(self.timings.reference_ms, 2),
+                "probe": round(self.timings.probe_ms, 2),
+                "total": round(self.timings.total_ms, 2),
+            },
+            "version": __version__,
+        }
+
+
+def _face(photo: PhotoReport) -> dict[str, Any] | None:
+    if photo.face is None:
+        return None
+    return {
+        "box_px": [round(value, 1) for value in photo.face.box_px],
+        "quality": {
+            name: {"raw": measure.raw, "score": measure.score} for name, measure in (photo.quality or {}).items()
+        },
+    }

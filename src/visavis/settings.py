@@ -1,0 +1,51 @@
+"""Settings from the environment, read here and nowhere else.
+
+VISAVIS_MODEL    manifest of another embedding model
+VISAVIS_MODELS   folder in which model files are looked for first
+VISAVIS_CACHE    folder for downloaded, folded and compiled models; `none` keeps none
+VISAVIS_ENGINE   openvino (default), onnxruntime or cuda
+VISAVIS_THREADS  photos worked on at a time; by default the CPUs that the process may use
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from visavis.errors import InputInvalid
+from visavis.weights import ENGINES, EngineName, user_cache_folder
+
+_THREADS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator configured. Paths are the operator's own; none is ever taken from a photo or a request."""
+
+    model: Path | None
+    models: Path | None
+    cache: Path | None
+    engine: EngineName
+    threads: int | None
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the variables above. Raises InputInvalid for one that has no possible meaning."""
+        engine = environment.get("VISAVIS_ENGINE") or "openvino"
+        if engine not in ENGINES:
+            raise InputInvalid(f"VISAVIS_ENGINE must be one of {', '.join(ENGINES)}, not {engine!r}")
+        threads = environment.get("VISAVIS_THREADS")
+        if threads and not (threads.isdecimal() and 1 <= int(threads) <= _THREADS_MAX):
+            raise InputInvalid(f"VISAVIS_THREADS must be a whole number from 1 to {_THREADS_MAX}, not {threads!r}")
+        cache = environment.get("VISAVIS_CACHE")
+        return cls(
+            model=_path(environment.get("VISAVIS_MODEL")),
+            models=_path(environment.get("VISAVIS_MODELS")),
+            cache=None if cache == "none" else _path(cache) or user_cache_folder(),
+            engine=engine,
+            threads=int(threads) if threads else None,
+        )
+
+
+def _path(value: str | None) -> Path | None:
+    return Path(value).expanduser() if value else None

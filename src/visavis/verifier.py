@@ -1,0 +1,270 @@
+"""The pipeline in one place: two photos in, one decision out.
+
+photo ─► one dominant face ─► landmarks ─► aligned face ─► embedding ┐
+                                                                     ├─► score ─► decision under a policy
+photo ─► one dominant face ─► landmarks ─► aligned face ─► embedding ┘
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from types import TracebackType
+from typing import Literal, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.decision import (
+    DEFAULT_POLICY,
+    Decision,
+    ModelRef,
+    PhotoReason,
+    PhotoReport,
+    Policy,
+    Timings,
+    decide,
+    policy_named,
+)
+from visavis.embedding import Embedder, Embedding, compare
+from visavis.errors import ModelMismatch, PolicyUnsupported, TooManyComparisons, VisavisError
+from visavis.face import AlignedFace, Face, FaceDetector, align, assess, dominant, long_side_for
+from visavis.image import DEFAULT_LIMITS, Image, Limits, Photo
+from visavis.weights import (
+    Cache,
+    Calibration,
+    EngineName,
+    ModelCard,
+    ModelStore,
+    Places,
+    Precision,
+    available_threads,
+    make_engine,
+    shipped_card,
+    user_cache_folder,
+)
+
+PARTNERS_MAX = 40
+"""With how many others one photo may be paired in one batch. Friction against turning verification into a search, not a
+lock: who edits the code can lift it."""
+
+_DETECTOR = "yunet-2023mar"
+_EMBEDDER = "sface-2021dec"
+
+Key = TypeVar("Key", bound=Hashable)
+PhotoInput = bytes | bytearray | memoryview | NDArray[np.uint8] | Photo
+"""The bytes of an image file, an upright RGB array (H, W, 3) uint8, or a `Photo` made of either."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Acquisition:
+    """What one photo gave: the report, and the dominant face's embedding where there is one."""
+
+    report: PhotoReport
+    embedding: Embedding | None
+    elapsed_ms: float
+
+    def __repr__(self) -> str:
+        return "<Acquisition>"
+
+
+class Verifier(AbstractContextManager["Verifier"]):
+    """Verifies one probe against one reference. Loads its models once; every method may be called from many threads.
+
+    engine: 'openvino' (CPU), 'onnxruntime' (CPU) or 'cuda'. threads: how many photos are worked on at a time; by default
+    the CPUs that this process may use. model: the card of the embedding model. places: where model files are looked for.
+    cache_folder: where downloaded, folded and compiled models are kept, by default the user's own cache folder; None keeps
+    none and starts slower.
+    Raises a ModelError when a model is missing, changed or unreadable, or the engine is unavailable.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: EngineName = "openvino",
+        threads: int | None = None,
+        model: ModelCard | None = None,
+        places: Places | None = None,
+        cache_folder: Path | Literal["user"] | None = "user",
+        limits: Limits = DEFAULT_LIMITS,
+        precision: Precision = "fastest",
+    ) -> None:
+        self.threads = available_threads() if threads is None else threads
+        self.card = shipped_card(_EMBEDDER) if model is None else model
+        self._limits = limits
+        folder = user_cache_folder() if cache_folder == "user" else cache_folder
+        cache = Cache(folder)
+        store = ModelStore(
+            places=places or Places(cache=folder),
+            cache=cache,
+            engine=make_engine(engine, threads=self.threads, cache=cache),
+        )
+        self._detector = FaceDetector(store, shipped_card(_DETECTOR))
+        self._embedder = Embedder(store, self.card, precision)
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="visavis")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def close(self) -> None:
+        """Wait for work in progress and end the threads. The verifier cannot be used afterwards."""
+        self._pool.shutdown(cancel_futures=True)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """The model's calibration table. Raises PolicyUnsupported when it has none, ManifestInvalid when it is broken."""
+        if self.card.calibration is None:
+            raise PolicyUnsupported(
+                f"the model {self.card.id} has no calibration table, so no score of it stands for an FMR; calibrate it first"
+            )
+        return Calibration.parse(self.card.calibration, model_sha256=self.card.sha256)
+
+    @property
+    def precision(self) -> str:
+        """What embeddings are computed in: 'float32' or 'bfloat16'."""
+        return self._embedder.precision
+
+    def verify(self, *, reference: PhotoInput, probe: PhotoInput, policy: str | Policy = DEFAULT_POLICY) -> Decision:
+        """Decide whether the person in `probe` is the one in `reference`.
+
+        Raises an ImageError when a photo is no usable image, PolicyUnknown or PolicyUnsupported for the policy. A photo
+        without exactly one dominant face, or with one too small for the policy, is an inconclusive decision.
+        """
+        started = perf_counter()
+        policy = self._policy(policy)
+        first, second = (self._pool.submit(self.acquire, photo) for photo in (reference, probe))
+        return self._decide(first.result(), second.result(), policy, started)
+
+    def verify_pairs(
+        self,
+        pairs: Sequence[tuple[Key, Key]],
+        read: Callable[[Key], PhotoInput],
+        *,
+        policy: str | Policy = DEFAULT_POLICY,
+    ) -> Iterator[Decision | VisavisError]:
+        """Verify a list of (reference, probe) pairs, named by keys that `read` turns into photos.
+
+        Yields one result a pair, in order; a fault with one photo is yielded in place of the decisions that needed it. A
+        photo in several pairs is read and embedded once, and forgotten after its last.
+        Raises TooManyComparisons at once when a key is paired with more than 40 others, PolicyUnknown, PolicyUnsupported.
+        """
+        chosen = self._policy(policy)
+        _refuse_searches(pairs)
+        return self._results(pairs, read, chosen)
+
+    def acquire(self, photo: PhotoInput) -> Acquisition:
+        """Find, measure and embed the one dominant face of a photo.
+
+        Raises an ImageError when the photo is no usable image.
+        """
+        started = perf_counter()
+        photo = self._photo(photo)
+        report, embedding = self._acquire(photo)
+        return Acquisition(report, embedding, (perf_counter() - started) * 1e3)
+
+    def compare(self, *, reference: Acquisition, probe: Acquisition, policy: str | Policy = DEFAULT_POLICY) -> Decision:
+        """Decide on two acquisitions of this verifier's model. Raises ModelMismatch, PolicyUnknown, PolicyUnsupported."""
+        return self._decide(reference, probe, self._policy(policy), perf_counter())
+
+    def align(self, photo: PhotoInput, face: Face) -> AlignedFace:
+        """The face as the model sees it."""
+        return align(self._image(self._photo(photo), face), face, self._embedder.contract)
+
+    def _acquire(self, photo: Photo) -> tuple[PhotoReport, Embedding | None]:
+        found = dominant(self._detector.detect(photo))
+        if isinstance(found, str):
+            return PhotoReport((PhotoReason(found),), photo.size_px), None
+        face = self._detector.refine(photo, found)
+        image = self._image(photo, face)
+        aligned = align(image, face, self._embedder.contract)
+        (embedding,) = self._embedder.embed([aligned])
+        return PhotoReport((), photo.size_px, face, assess(image, face, aligned)), embedding
+
+    def _image(self, photo: Photo, face: Face) -> Image:
+        """The photo at a scale that shows the face at least as finely as the model looks at it."""
+        right, left = self._embedder.contract.landmarks_px[:2]
+        return photo.decode(long_side_for(photo, face, abs(left[0] - right[0])))
+
+    def _decide(self, reference: Acquisition, probe: Acquisition, policy: Policy, started: float) -> Decision:
+        score = None
+        if reference.embedding is not None and probe.embedding is not None:
+            score = compare(reference.embedding, probe.embedding)
+        return decide(
+            reference=reference.report,
+            probe=probe.report,
+            score=score,
+            policy=policy,
+            calibration=self.calibration,
+            model=ModelRef(self.card.id, self.card.sha256),
+            timings=Timings(reference.elapsed_ms, probe.elapsed_ms, (perf_counter() - started) * 1e3),
+        )
+
+    def _results(
+        self, pairs: Sequence[tuple[Key, Key]], read: Callable[[Key], PhotoInput], policy: Policy
+    ) -> Iterator[Decision | VisavisError]:
+        """Photos are acquired ahead of the pair that is being decided, a few per thread, and counted out of memory."""
+        uses = Counter(key for pair in pairs for key in pair)
+        pending: dict[Key, Future[Acquisition]] = {}
+        ahead = 0
+        try:
+            for index, pair in enumerate(pairs):
+                while ahead < len(pairs) and ahead <= index + 4 * self.threads:
+                    for key in pairs[ahead]:
+                        if key not in pending:
+                            pending[key] = self._pool.submit(self._read_and_acquire, read, key)
+                    ahead += 1
+                yield self._result(pending, pair, policy)
+                for key in pair:
+                    uses[key] -= 1
+                    if not uses[key]:
+                        pending.pop(key, None)
+        finally:
+            for future in pending.values():
+                future.cancel()
+
+    def _read_and_acquire(self, read: Callable[[Key], PhotoInput], key: Key) -> Acquisition:
+        return self.acquire(read(key))
+
+    def _result(
+        self, pending: dict[Key, Future[Acquisition]], pair: tuple[Key, Key], policy: Policy
+    ) -> Decision | VisavisError:
+        started = perf_counter()
+        try:
+            reference, probe = (pending[key].result() for key in pair)
+            return self._decide(reference, probe, policy, started)
+        except ModelMismatch:
+            raise
+        except VisavisError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - one pair must not end a batch of thousands
+            return VisavisError(f"unexpected {type(error).__name__} while working on this pair")
+
+    def _photo(self, photo: PhotoInput) -> Photo:
+        return photo if isinstance(photo, Photo) else Photo(photo, limits=self._limits)
+
+    def _policy(self, policy: str | Policy) -> Policy:
+        chosen = policy if isinstance(policy, Policy) else policy_named(policy)
+        self.calibration.threshold(chosen.fmr_target)
+        return chosen
+
+
+def _refuse_searches(pairs: Sequence[tuple[Key, Key]]) -> None:
+    partners: defaultdict[Key, set[Key]] = defaultdict(set)
+    for reference, probe in pairs:
+        partners[reference].add(probe)
+        partners[probe].add(reference)
+    most = max(map(len, partners.values()), default=0)
+    if most > PARTNERS_MAX:
+        raise TooManyComparisons(
+            f"one photo is paired with {most} others; at most {PARTNERS_MAX} are allowed. visavis verifies claims one to one "
+            "and does not search"
+        )

@@ -1,0 +1,68 @@
+"""What the tests share: the synthetic people, one verifier, and the formats that photos come in."""
+
+import io
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from visavis.verifier import Verifier
+from visavis.weights import Cache, ModelStore, Places, available_threads, make_engine
+
+PEOPLE = tuple(f"P{number:03d}" for number in range(1, 11))
+
+
+@cache
+def person(name: str, kind: str) -> bytes:
+    """The JPEG of a synthetic person: `studio_portrait`, `amateur_selfie`, `amateur_posture`, `emotions_sheet`, …"""
+    folder = metadata.distribution("openpeople").locate_file("openpeople/data/curated")
+    return Path(str(folder), name, "assets", f"{kind}.jpg").read_bytes()
+
+
+@cache
+def pixels(name: str, kind: str, long_side: int = 1000) -> NDArray[np.uint8]:
+    """The same photo as RGB pixels, scaled so that its longer side is `long_side`; read-only."""
+    picture = PillowImage.open(io.BytesIO(person(name, kind))).convert("RGB")
+    picture.thumbnail((long_side, long_side), PillowImage.Resampling.LANCZOS)
+    array = np.asarray(picture)
+    array.flags.writeable = False
+    return array
+
+
+def encoded(picture: PillowImage.Image | NDArray[np.uint8], image_format: str, **options: object) -> bytes:
+    """An image file in memory; `image_format` as Pillow names it, and HEIF."""
+    if image_format == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    if isinstance(picture, np.ndarray):
+        picture = PillowImage.fromarray(picture)
+    out = io.BytesIO()
+    picture.save(out, image_format, **options)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A private cache that the whole run shares, so that models are folded and compiled once."""
+    folder = tmp_path_factory.mktemp("cache")
+    folder.chmod(0o700)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def verifier(cache_folder: Path) -> Verifier:
+    """The product as a user gets it."""
+    return Verifier(cache_folder=cache_folder)
+
+
+@pytest.fixture(scope="session")
+def store(cache_folder: Path) -> ModelStore:
+    """Models on the default engine."""
+    cache = Cache(cache_folder)
+    engine = make_engine("openvino", threads=available_threads(), cache=cache)
+    return ModelStore(places=Places(cache=cache_folder), cache=cache, engine=engine)
