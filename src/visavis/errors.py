@@ -5,7 +5,7 @@ a model file with the wrong hash or a policy that the calibration cannot support
 expected, what came and what to do next. No message holds pixels, embeddings or a photo's contents.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class VisavisError(Exception):
@@ -21,9 +21,13 @@ class VisavisError(Exception):
 
 
 class ImageError(VisavisError):
-    """The bytes are not an image that can be used."""
+    """The bytes are not an image that can be used.
+
+    parameter: which photo of a verification it is, 'reference' or 'probe', where that is known.
+    """
 
     code = "image_unusable"
+    parameter: Literal["reference", "probe"] | None = None
 
 
 class EmptyImage(ImageError):

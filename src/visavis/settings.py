@@ -35,17 +35,21 @@ class Settings:
         if engine not in ENGINES:
             raise InputInvalid(f"VISAVIS_ENGINE must be one of {', '.join(ENGINES)}, not {engine!r}")
         threads = environment.get("VISAVIS_THREADS")
-        if threads and not (threads.isdecimal() and 1 <= int(threads) <= _THREADS_MAX):
+        if threads and not (threads.isdecimal() and len(threads) <= 9 and 1 <= int(threads) <= _THREADS_MAX):
             raise InputInvalid(f"VISAVIS_THREADS must be a whole number from 1 to {_THREADS_MAX}, not {threads!r}")
         cache = environment.get("VISAVIS_CACHE")
         return cls(
-            model=_path(environment.get("VISAVIS_MODEL")),
-            models=_path(environment.get("VISAVIS_MODELS")),
-            cache=None if cache == "none" else _path(cache) or user_cache_folder(),
+            model=_path("VISAVIS_MODEL", environment),
+            models=_path("VISAVIS_MODELS", environment),
+            cache=None if cache == "none" else _path("VISAVIS_CACHE", environment) or user_cache_folder(),
             engine=engine,
             threads=int(threads) if threads else None,
         )
 
 
-def _path(value: str | None) -> Path | None:
-    return Path(value).expanduser() if value else None
+def _path(name: str, environment: Mapping[str, str]) -> Path | None:
+    value = environment.get(name)
+    try:
+        return Path(value).expanduser() if value else None
+    except RuntimeError as error:  # `~someone` who has no home
+        raise InputInvalid(f"{name} is no path that can be resolved: {error}") from error

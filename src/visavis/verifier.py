@@ -31,7 +31,7 @@ from visavis.decision import (
     policy_named,
 )
 from visavis.embedding import Embedder, Embedding, compare
-from visavis.errors import ModelMismatch, PolicyUnsupported, TooManyComparisons, VisavisError
+from visavis.errors import ImageError, ModelMismatch, PolicyUnsupported, TooManyComparisons, VisavisError
 from visavis.face import AlignedFace, Face, FaceDetector, align, assess, dominant, long_side_for
 from visavis.image import DEFAULT_LIMITS, Image, Limits, Photo
 from visavis.weights import (
@@ -98,13 +98,15 @@ class Verifier(AbstractContextManager["Verifier"]):
         self._limits = limits
         folder = user_cache_folder() if cache_folder == "user" else cache_folder
         cache = Cache(folder)
+        inference = make_engine(engine, threads=self.threads, cache=cache)
+        self.engine = inference.name, inference.version
         store = ModelStore(
             places=places or Places(cache=folder),
             cache=cache,
-            engine=make_engine(engine, threads=self.threads, cache=cache),
+            engine=inference,
         )
         self._detector = FaceDetector(store, shipped_card(_DETECTOR))
-        self._embedder = Embedder(store, self.card, precision)
+        self.embedder = Embedder(store, self.card, precision)
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="visavis")
 
     def __exit__(
@@ -131,7 +133,7 @@ class Verifier(AbstractContextManager["Verifier"]):
     @property
     def precision(self) -> str:
         """What embeddings are computed in: 'float32' or 'bfloat16'."""
-        return self._embedder.precision
+        return self.embedder.precision
 
     def verify(self, *, reference: PhotoInput, probe: PhotoInput, policy: str | Policy = DEFAULT_POLICY) -> Decision:
         """Decide whether the person in `probe` is the one in `reference`.
@@ -142,7 +144,7 @@ class Verifier(AbstractContextManager["Verifier"]):
         started = perf_counter()
         policy = self._policy(policy)
         first, second = (self._pool.submit(self.acquire, photo) for photo in (reference, probe))
-        return self._decide(first.result(), second.result(), policy, started)
+        return self._decide(_result_of(first, "reference"), _result_of(second, "probe"), policy, started)
 
     def verify_pairs(
         self,
@@ -150,8 +152,9 @@ class Verifier(AbstractContextManager["Verifier"]):
         read: Callable[[Key], PhotoInput],
         *,
         policy: str | Policy = DEFAULT_POLICY,
+        start: int = 0,
     ) -> Iterator[Decision | VisavisError]:
-        """Verify a list of (reference, probe) pairs, named by keys that `read` turns into photos.
+        """Verify a list of (reference, probe) pairs, named by keys that `read` turns into photos, from number `start` on.
 
         Yields one result a pair, in order; a fault with one photo is yielded in place of the decisions that needed it. A
         photo in several pairs is read and embedded once, and forgotten after its last.
@@ -159,7 +162,7 @@ class Verifier(AbstractContextManager["Verifier"]):
         """
         chosen = self._policy(policy)
         _refuse_searches(pairs)
-        return self._results(pairs, read, chosen)
+        return self._results(pairs[start:], read, chosen)
 
     def acquire(self, photo: PhotoInput) -> Acquisition:
         """Find, measure and embed the one dominant face of a photo.
@@ -177,7 +180,7 @@ class Verifier(AbstractContextManager["Verifier"]):
 
     def align(self, photo: PhotoInput, face: Face) -> AlignedFace:
         """The face as the model sees it."""
-        return align(self._image(self._photo(photo), face), face, self._embedder.contract)
+        return align(self._image(self._photo(photo), face), face, self.embedder.contract)
 
     def _acquire(self, photo: Photo) -> tuple[PhotoReport, Embedding | None]:
         found = dominant(self._detector.detect(photo))
@@ -185,13 +188,13 @@ class Verifier(AbstractContextManager["Verifier"]):
             return PhotoReport((PhotoReason(found),), photo.size_px), None
         face = self._detector.refine(photo, found)
         image = self._image(photo, face)
-        aligned = align(image, face, self._embedder.contract)
-        (embedding,) = self._embedder.embed([aligned])
+        aligned = align(image, face, self.embedder.contract)
+        (embedding,) = self.embedder.embed([aligned])
         return PhotoReport((), photo.size_px, face, assess(image, face, aligned)), embedding
 
     def _image(self, photo: Photo, face: Face) -> Image:
         """The photo at a scale that shows the face at least as finely as the model looks at it."""
-        right, left = self._embedder.contract.landmarks_px[:2]
+        right, left = self.embedder.contract.landmarks_px[:2]
         return photo.decode(long_side_for(photo, face, abs(left[0] - right[0])))
 
     def _decide(self, reference: Acquisition, probe: Acquisition, policy: Policy, started: float) -> Decision:
@@ -239,7 +242,7 @@ class Verifier(AbstractContextManager["Verifier"]):
     ) -> Decision | VisavisError:
         started = perf_counter()
         try:
-            reference, probe = (pending[key].result() for key in pair)
+            reference, probe = _result_of(pending[pair[0]], "reference"), _result_of(pending[pair[1]], "probe")
             return self._decide(reference, probe, policy, started)
         except ModelMismatch:
             raise
@@ -255,6 +258,16 @@ class Verifier(AbstractContextManager["Verifier"]):
         chosen = policy if isinstance(policy, Policy) else policy_named(policy)
         self.calibration.threshold(chosen.fmr_target)
         return chosen
+
+
+def _result_of(acquisition: Future[Acquisition], parameter: Literal["reference", "probe"]) -> Acquisition:
+    """The acquisition; an error with the photo says which of the two it was."""
+    try:
+        return acquisition.result()
+    except ImageError as error:
+        named = type(error)(*error.args)
+        named.parameter = parameter
+        raise named from error
 
 
 def _refuse_searches(pairs: Sequence[tuple[Key, Key]]) -> None:

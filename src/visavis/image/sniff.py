@@ -28,6 +28,8 @@ _BRANDS: dict[bytes, ImageFormat] = {
     b"mif1": "HEIF",
     b"msf1": "HEIF",
 }
+_SHARED_BRANDS = (b"mif1", b"msf1")
+"""Of HEIF files of any codec: an AVIF may carry them too, even first."""
 _OTHERS = (
     (b"%PDF", "a PDF document"),
     (b"GIF8", "a GIF image"),
@@ -55,7 +57,8 @@ def sniff(data: bytes) -> ImageFormat:
         return "WEBP"
     if data[4:8] == b"ftyp":
         box = data[: min(int.from_bytes(data[:4], "big"), 256)]
-        for brand in (box[8:12], *(box[at : at + 4] for at in range(16, len(box), 4))):
+        brands = (box[8:12], *(box[at : at + 4] for at in range(16, len(box), 4)))
+        for brand in sorted(brands, key=_SHARED_BRANDS.__contains__):
             if brand in _BRANDS:
                 return _BRANDS[brand]
     raise UnsupportedImage(f"the file is {_other(data)}; expected a photo as {', '.join(FORMATS)}")

@@ -58,11 +58,11 @@ class Calibration:
         """Read a table's JSON. Raises ManifestInvalid when it breaks the format or belongs to another model file."""
         try:
             table = json.loads(text)
-            if not isinstance(table, dict) or table.pop("format", None) != _FORMAT:
+            if not isinstance(table, dict) or _value(table, "format", int) != _FORMAT:
                 raise ManifestInvalid(f"expected a calibration table of format {_FORMAT}")
-            numbers = {name: _numbers(table.pop(name)) for name in _CURVES}
-            calibration = cls(**{**{k: kind(table.pop(k)) for k, kind in _HEADER.items()}, **numbers})
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            numbers: dict[str, Any] = {name: _numbers(table, name) for name in _CURVES}
+            calibration = cls(**{k: _value(table, k, kind) for k, kind in _HEADER.items()}, **numbers)
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise ManifestInvalid(f"the calibration table cannot be read: {type(error).__name__}: {error}") from error
         if table:
             raise ManifestInvalid(f"unknown keys in the calibration table: {', '.join(sorted(table))}")
@@ -89,7 +89,7 @@ class Calibration:
                 f"the calibration on {self.dataset} covers FMR {self.fmr[-1]:.1e} to {self.fmr[0]:.1e}, not {fmr_target:.1e}"
             )
         high, low = log10(self.fmr[index - 1]), log10(self.fmr[index])
-        share = (high - log10(fmr_target)) / (high - low)
+        share = (high - log10(fmr_target)) / (high - low) if high > low else 1.0  # one rounding apart
         return self.scores[index - 1] + share * (self.scores[index] - self.scores[index - 1])
 
     def _at(self, score: float, curve: tuple[float, ...]) -> float:
@@ -110,6 +110,8 @@ class Calibration:
             raise ManifestInvalid("the scores of a calibration table must increase within -1..1")
         if not all(0 < rate <= 1 for curve in curves[:3] for rate in curve) or not all(0 <= r <= 1 for r in self.fnmr):
             raise ManifestInvalid("rates must lie in 0..1, and FMR above 0: no data can show a rate of zero")
+        if not 0 <= self.extrapolated_below <= 1:
+            raise ManifestInvalid("extrapolated_below must be a rate in 0..1")
         if any(a < b for a, b in pairwise(self.fmr)) or any(a > b for a, b in pairwise(self.fnmr)):
             raise ManifestInvalid("FMR must never rise with the score, and FNMR never fall")
         if any(not lo <= mid <= hi for lo, mid, hi in zip(self.fmr_lower, self.fmr, self.fmr_upper, strict=True)):
@@ -130,8 +132,16 @@ _HEADER: dict[str, Any] = {
 }
 
 
-def _numbers(values: list[float]) -> tuple[float, ...]:
-    numbers = tuple(float(value) for value in values)
-    if not all(map(isfinite, numbers)):
-        raise ValueError("a number is not finite")
-    return numbers
+def _value(table: dict[str, Any], key: str, kind: type) -> Any:
+    """Take a value out of the table; nothing is converted but whole numbers to float."""
+    value = table.pop(key)
+    if type(value) not in ((int, float) if kind is float else (kind,)):
+        raise TypeError(f"{key} must be a {kind.__name__}, not {type(value).__name__}")
+    return float(value) if kind is float else value
+
+
+def _numbers(table: dict[str, Any], key: str) -> tuple[float, ...]:
+    values: list[Any] = _value(table, key, list)
+    if not all(type(value) in {int, float} and isfinite(value) for value in values):
+        raise ValueError(f"{key} must be finite numbers")
+    return tuple(float(value) for value in values)

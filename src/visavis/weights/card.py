@@ -124,6 +124,8 @@ class _Table:
         value = self._values.pop(key)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise ManifestInvalid(f"{where} must be a {kind.__name__}, not {type(value).__name__}")
+        if isinstance(value, int) and abs(value) >= 1 << 63:
+            raise ManifestInvalid(f"{where} is out of range")  # tomllib reads numbers that TOML does not have
         return value
 
     def table(self, key: str, *, required: bool = False) -> "_Table | None":
@@ -148,7 +150,7 @@ def _is_number(value: object) -> bool:
 def _card(text: str, folder: Path | None) -> ModelCard:
     try:
         top = _Table(tomllib.loads(text), "")
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # tomllib leaks both, for absurd numbers and nesting
         raise ManifestInvalid(f"the manifest is no TOML: {error}") from error
     version = top.take("format", int)
     if version != _FORMAT:
@@ -188,9 +190,10 @@ def _card(text: str, folder: Path | None) -> ModelCard:
 
 
 def _input(table: _Table, *, landmarks: bool) -> InputContract:
-    height, width = (int(v) for v in table.numbers("size_px", 2))
-    if not (32 <= height <= 1024 and 32 <= width <= 1024):
-        raise ManifestInvalid(f"input.size_px must be 32 to 1024 each way, not {height} by {width}")
+    sides = table.numbers("size_px", 2)
+    if not all(32 <= side <= 1024 and side.is_integer() for side in sides):
+        raise ManifestInvalid(f"input.size_px must be whole numbers from 32 to 1024, not {sides[0]:g} by {sides[1]:g}")
+    height, width = map(int, sides)
     colour = table.take("colour", str)
     if colour not in ("RGB", "BGR"):
         raise ManifestInvalid(f"input.colour must be 'RGB' or 'BGR', not {colour!r}")

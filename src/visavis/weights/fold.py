@@ -15,7 +15,7 @@ from visavis.errors import ModelUnreadable
 if TYPE_CHECKING:
     import onnx
 
-FOLDING = "1"
+FOLDING = "2"
 """Version of this transformation, part of every cache key."""
 
 
@@ -23,7 +23,7 @@ def fold(model: bytes) -> bytes:
     """An equivalent ONNX model with float32 weights, no weights among its inputs, and a free batch axis.
 
     Height and width of a four-dimensional input, and the outputs' shapes, are left open too: engines fix them when they compile.
-    Raises ModelUnreadable when the bytes are no ONNX model.
+    Raises ModelUnreadable when the bytes are no ONNX model, or when it keeps weights in other files, which no hash covers.
     """
     import onnx  # here, because a compiled model in the cache makes it unnecessary
     from google.protobuf.message import DecodeError
@@ -32,7 +32,7 @@ def fold(model: bytes) -> bytes:
     try:
         graph_model = onnx.load_from_string(model)
         graph = graph_model.graph
-        constants = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+        constants = {item.name: _array(item) for item in graph.initializer}
         kept = [node for node in graph.node if not _folds(node, constants)]
     except (DecodeError, ValueError, TypeError, IndexError, KeyError) as error:
         raise ModelUnreadable(f"the file is no ONNX model that can be read: {error}") from error
@@ -40,12 +40,12 @@ def fold(model: bytes) -> bytes:
         raise ModelUnreadable("the ONNX model has no nodes")
     used = {name for node in kept for name in node.input}
     inputs = [item for item in graph.input if item.name in used and item.name not in constants]
-    weights = [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in constants.items() if k in used]
+    weights = [numpy_helper.from_array(np.asarray(v, order="C"), k) for k, v in constants.items() if k in used]
     for field, items in ((graph.node, kept), (graph.input, inputs), (graph.initializer, weights)):
         del field[:]
         field.extend(items)
     del graph.value_info[:]
-    for item in inputs:
+    for item in graph.input:  # the copies that `extend` made, not `inputs`
         for axis, dimension in enumerate(item.type.tensor_type.shape.dim):
             if axis != 1:
                 dimension.ClearField("dim_value")
@@ -61,7 +61,7 @@ def _folds(node: "onnx.NodeProto", constants: dict[str, NDArray[Any]]) -> bool:
 
     attributes = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
     if node.op_type == "Constant" and "value" in attributes:
-        constants[node.output[0]] = onnx.numpy_helper.to_array(attributes["value"])
+        constants[node.output[0]] = _array(attributes["value"])
         return True
     if not all(name in constants for name in node.input):
         return False
@@ -76,15 +76,24 @@ def _folds(node: "onnx.NodeProto", constants: dict[str, NDArray[Any]]) -> bool:
     return False
 
 
-def _dequantise(values: list[NDArray[Any]], axis: int, block: int) -> NDArray[np.float32]:
+def _array(tensor: "onnx.TensorProto") -> NDArray[Any]:
+    import onnx
+
+    if onnx.external_data_helper.uses_external_data(tensor):
+        raise ValueError(f"{tensor.name} lies in another file; save the model as one file")
+    return np.asarray(onnx.numpy_helper.to_array(tensor))
+
+
+def _dequantise(values: list[NDArray[Any]], axis: int, block: int) -> NDArray[Any]:
     """(quantised - zero point) * scale, with one scale a tensor, a slice of `axis`, or a block along it (ONNX)."""
     quantised, scale = values[:2]
     zero = values[2] if len(values) > 2 else np.zeros_like(scale, dtype=quantised.dtype)
     if block:
         extent = np.arange(quantised.shape[axis]) // block
         scale, zero = scale.take(extent, axis), zero.take(extent, axis)
-    elif scale.ndim == 1:
+    elif scale.size > 1:
         along = [1] * quantised.ndim
         along[axis] = -1
         scale, zero = scale.reshape(along), zero.reshape(along)
-    return (quantised.astype(np.float32) - zero.astype(np.float32)) * scale.astype(np.float32)
+    product = (quantised.astype(np.float32) - zero.astype(np.float32)) * scale.astype(np.float32)
+    return product.astype(scale.dtype)

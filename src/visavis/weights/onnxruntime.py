@@ -41,11 +41,13 @@ class ONNXRuntimeEngine:
             options.add_free_dimension_override_by_name(f"axis_{axis}", size)
         try:
             session = onnxruntime.InferenceSession(network.load(), options, providers=[self._provider])
+            model = ONNXRuntimeModel(session)
+            model.run(np.zeros((1, *shape), dtype=np.float32))  # some networks fail only when they run
         except Exception as error:
             raise ModelUnreadable(f"ONNX Runtime cannot run the model: {error}") from error
         if self._provider not in session.get_providers():
             raise EngineUnavailable("CUDA was asked for and could not be started; see `visavis doctor`")
-        return ONNXRuntimeModel(session)
+        return model
 
 
 class ONNXRuntimeModel:
@@ -59,4 +61,12 @@ class ONNXRuntimeModel:
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """See `CompiledModel.run`."""
+        outputs = self._run(batch)
+        if all(len(output) == len(batch) for output in outputs):
+            return outputs
+        # the network was exported for batches of one and folds a longer one into its other axes: YuNet does
+        rows = [self._run(item[None]) for item in batch]
+        return tuple(np.concatenate(parts) for parts in zip(*rows, strict=True))
+
+    def _run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         return tuple(self._session.run(None, {self._input: np.ascontiguousarray(batch)}))

@@ -52,14 +52,14 @@ def _v1(folder: Path) -> float | None:
 
 
 def _ratio(quota: str, period: str) -> float | None:
-    """None for "max", -1 and anything that is no number."""
-    if not (quota.isdecimal() and period.isdecimal()) or int(period) == 0 or int(quota) == 0:
+    """None for "max", -1 and anything that is no number of a kernel's (64 bits)."""
+    if not all(text.isdecimal() and len(text) <= 20 for text in (quota, period)):
         return None
-    return int(quota) / int(period)
+    return int(quota) / int(period) if int(quota) and int(period) else None
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return ""

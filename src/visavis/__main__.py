@@ -1,0 +1,5 @@
+"""`python -m visavis`."""
+
+from visavis.cli import main
+
+main()

@@ -1,0 +1,66 @@
+"""The commands together, and what their ends mean to a script."""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from visavis._version import __version__
+from visavis.cli.batch import batch
+from visavis.cli.demo import demo
+from visavis.cli.doctor import doctor
+from visavis.cli.models import models
+from visavis.cli.verify import verify
+from visavis.errors import VisavisError
+
+FAULT = 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="visavis")
+def app() -> None:
+    """Is this the person they claim to be? One-to-one face verification.
+
+    \b
+    Exit codes of `verify`:  0 match   1 no match   2 inconclusive   3 fault or wrong use
+    Exit codes of the rest:  0 done    3 fault or wrong use
+    """
+
+
+for command in (verify, batch, models, doctor, demo):
+    app.add_command(command)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. No traceback reaches the user, and no fault looks like an outcome."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on odd metadata in photos
+    try:
+        code = app.main(arguments, prog_name="visavis", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return FAULT if end.exit_code else 0
+    except click.ClickException as error:
+        error.show()
+        return FAULT
+    except (click.Abort, KeyboardInterrupt):
+        return _fault("interrupted", "stopped before it was done")
+    except VisavisError as error:
+        return _fault(error.code, str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads on: do not complain when the rest is flushed
+        return FAULT
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        return _fault("unforeseen", f"{type(error).__name__}: {error}; this is a bug in visavis, please report it")
+    return code if isinstance(code, int) else 0
+
+
+def main() -> NoReturn:
+    """The `visavis` program."""
+    sys.exit(run())
+
+
+def _fault(code: str, message: str) -> int:
+    click.echo(f"visavis: {message} [{code}]", err=True)
+    return FAULT

@@ -1,0 +1,247 @@
+"""`visavis batch PAIRS.csv --out RESULTS`: many verifications, resumable.
+
+While it runs, results go line by line into a journal beside the output (`RESULTS.partial`). At the end the journal
+becomes the output in one step; a run that was stopped finds its journal and goes on behind the last whole line.
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from visavis.cli.common import (
+    engine_options,
+    json_option,
+    make_verifier,
+    policy_option,
+    print_json,
+    read_photo,
+    write_file,
+)
+from visavis.errors import ExtraMissing, InputInvalid, OutputUnwritable, VisavisError
+
+if TYPE_CHECKING:
+    from visavis.decision import Decision
+
+FORMATS = (".jsonl", ".csv", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class PairList:
+    """The pairs of a CSV file, as written and as keys: absolute paths, empty where the cell is."""
+
+    written: list[tuple[str, str]]
+    keys: list[tuple[str, str]]
+    sha256: str
+
+
+@click.command()
+@click.argument("pairs", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where results go; the ending chooses the format: .jsonl, .csv or .parquet.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing output, and forget an unfinished run.")
+@policy_option
+@json_option
+@engine_options
+def batch(
+    pairs: Path,
+    out: Path,
+    overwrite: bool,
+    policy: str,
+    as_json: bool,
+    engine: str | None,
+    threads: int | None,
+    model: Path | None,
+) -> int:
+    """Verify every pair of photos in a CSV file with the columns `reference` and `probe`.
+
+    Paths are relative to the file's folder. A pair that cannot be verified becomes a row with its error and never ends the
+    run. Called again after an interruption, it goes on where it stopped. No photo may be paired with more than 40 others.
+    """
+    if out.suffix not in FORMATS:
+        raise click.UsageError(f"--out must end in {', '.join(FORMATS)}, not {out.name!r}")
+    if out.suffix == ".parquet":
+        _pyarrow()
+    todo = read_pairs(pairs)
+    if out.exists() and not overwrite:
+        raise OutputUnwritable(f"{out} exists; choose another name, or replace it with --overwrite")
+    journal = out.with_name(out.name + ".partial")
+    with make_verifier(engine, threads, model) as verifier:
+        header = {"pairs_sha256": todo.sha256, "policy": policy, "model_sha256": verifier.card.sha256}
+        done = 0 if overwrite else resume(journal, header)
+        # all keys are given, also those done, so that no list becomes acceptable by being interrupted
+        results = verifier.verify_pairs(todo.keys, _read, policy=policy, start=done)
+        try:
+            with journal.open("ab" if done else "wb") as file:
+                if not done:
+                    _write_line(file, header)
+                for row, result in enumerate(_progress(results, done, len(todo.keys)), start=done):
+                    _write_line(file, row_of(row + 1, todo.written[row], result))
+        except OSError as error:
+            raise OutputUnwritable(f"{journal}: {error.strerror or error}") from error
+    counts = finish(journal, out)
+    _tell(counts, out, as_json)
+    return 0
+
+
+def read_pairs(path: Path) -> PairList:
+    """Read the list. Raises InputInvalid when it is no CSV file with the two columns."""
+    try:
+        data = path.read_bytes()
+        rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+        if not {"reference", "probe"} <= set(rows.fieldnames or ()):
+            raise InputInvalid(f"{path}: expected a header line with the columns `reference` and `probe`")
+        written = [((row["reference"] or "").strip(), (row["probe"] or "").strip()) for row in rows]
+    except OSError as error:
+        raise InputInvalid(f"{path}: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputInvalid(f"{path} is no CSV file in UTF-8: {error}") from error
+    folder = path.resolve().parent
+    resolved = {name: str((folder / name).resolve()) if name else "" for pair in written for name in pair}
+    keys = [(resolved[reference], resolved[probe]) for reference, probe in written]
+    return PairList(written, keys, hashlib.sha256(data).hexdigest())
+
+
+def resume(journal: Path, header: dict[str, Any]) -> int:
+    """How many rows a stopped run has finished; a last line that was cut off is removed.
+
+    Raises OutputUnwritable when the journal is of another list, policy or model.
+    """
+    if not journal.exists():
+        return 0
+    with journal.open("r+b") as file:
+        lines, whole = 0, 0
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            if lines == 0 and json.loads(line) != header:
+                raise OutputUnwritable(
+                    f"{journal} holds an unfinished run over other pairs, or with another policy or model; "
+                    "finish that one, or start anew with --overwrite"
+                )
+            lines, whole = lines + 1, whole + len(line)
+        file.truncate(whole)
+    return max(0, lines - 1)
+
+
+def row_of(number: int, pair: tuple[str, str], result: "Decision | VisavisError") -> dict[str, Any]:
+    """One result as plain values."""
+    row: dict[str, Any] = {"row": number, "reference": pair[0], "probe": pair[1]}
+    if isinstance(result, VisavisError):
+        parameter = getattr(result, "parameter", None)
+        return row | {"outcome": None, "error": {"code": result.code, "message": str(result), "parameter": parameter}}
+    return row | result.to_dict() | {"error": None}
+
+
+def finish(journal: Path, out: Path) -> dict[str, int]:
+    """Turn the journal into the output and count the outcomes."""
+    counts: dict[str, int] = {}
+
+    def rows() -> Iterator[dict[str, Any]]:
+        with journal.open(encoding="utf-8") as file:
+            next(file)
+            for line in file:
+                row = json.loads(line)
+                outcome = row["outcome"] or "error"
+                counts[outcome] = counts.get(outcome, 0) + 1
+                yield row
+
+    if out.suffix == ".jsonl":
+        write_file(out, b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows()))
+    elif out.suffix == ".csv":
+        text = io.StringIO(newline="")
+        table = csv.DictWriter(text, COLUMNS)
+        table.writeheader()
+        table.writerows(map(flat, rows()))
+        write_file(out, text.getvalue().encode())
+    else:
+        write_file(out, _parquet(rows()))
+    journal.unlink()
+    return counts
+
+
+COLUMNS = (
+    "row", "reference", "probe", "outcome", "reasons_reference", "reasons_probe", "reason_pair", "score", "fmr",
+    "fmr_lower", "fmr_upper", "policy", "threshold", "error_code", "error_message", "error_parameter",
+)  # fmt: skip
+
+
+def flat(row: dict[str, Any]) -> dict[str, Any]:
+    """One row for a table: a value a column, lists joined by spaces."""
+    reasons, fmr = row.get("reasons") or {}, row.get("fmr") or {}
+    policy, error = row.get("policy") or {}, row.get("error") or {}
+    values = (
+        row["row"], row["reference"], row["probe"], row["outcome"], " ".join(reasons.get("reference", ())),
+        " ".join(reasons.get("probe", ())), " ".join(reasons.get("pair", ())), row.get("score"), fmr.get("value"),
+        fmr.get("lower"), fmr.get("upper"), policy.get("name"), policy.get("threshold"), error.get("code"),
+        error.get("message"), error.get("parameter"),
+    )  # fmt: skip
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _parquet(rows: Iterator[dict[str, Any]]) -> bytes:
+    arrow, parquet = _pyarrow()
+    numbers = {"score", "fmr", "fmr_lower", "fmr_upper", "threshold"}
+    schema = arrow.schema(
+        (name, arrow.int64() if name == "row" else arrow.float64() if name in numbers else arrow.string())
+        for name in COLUMNS
+    )
+    out = io.BytesIO()
+    parquet.write_table(arrow.Table.from_pylist(list(map(flat, rows)), schema=schema), out)
+    return out.getvalue()
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise ExtraMissing("Parquet needs pyarrow; install it with `pip install 'visavis[parquet]'`") from None
+    return pyarrow, pyarrow.parquet
+
+
+def _read(key: str) -> bytes:
+    if not key:
+        raise InputInvalid("the row names no file; expected a path in each of the columns `reference` and `probe`")
+    return read_photo(key)
+
+
+def _write_line(file: BinaryIO, value: dict[str, Any]) -> None:
+    file.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
+    file.flush()
+
+
+def _progress(
+    results: "Iterator[Decision | VisavisError]", done: int, total: int
+) -> "Iterator[Decision | VisavisError]":
+    """The same results, with a bar on standard error where someone is looking."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) if console.is_terminal else nullcontext() as bar:
+        task = bar.add_task("pairs", total=total, completed=done) if bar else None
+        for result in results:
+            yield result
+            if bar and task is not None:
+                bar.advance(task)
+
+
+def _tell(counts: dict[str, int], out: Path, as_json: bool) -> None:
+    if as_json:
+        print_json({"out": str(out), "pairs": sum(counts.values()), "outcomes": counts})
+        return
+    words = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(counts.items()))
+    click.echo(f"{sum(counts.values()):,} pairs: {words or 'none'}; results in {out}")

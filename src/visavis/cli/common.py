@@ -1,0 +1,121 @@
+"""What several commands share: engine options, reading photos, writing results."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from visavis.errors import ImageTooLarge, InputInvalid, OutputUnwritable
+
+if TYPE_CHECKING:
+    from visavis.settings import Settings
+    from visavis.verifier import Verifier
+    from visavis.weights import EngineName
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+ENGINES = ("openvino", "onnxruntime", "cuda")
+POLICIES = ("1e-3", "1e-4", "1e-5", "1e-6")
+
+
+def engine_options(command: Command) -> Command:
+    """--engine, --threads, --model."""
+    for option in (
+        click.option(
+            "--model",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Manifest (TOML) of another embedding model. [env VISAVIS_MODEL]",
+        ),
+        click.option(
+            "--threads", type=click.IntRange(1, 256), help="Photos worked on at a time. [env VISAVIS_THREADS]"
+        ),
+        click.option("--engine", type=click.Choice(ENGINES), help="What runs the models. [env VISAVIS_ENGINE]"),
+    ):
+        command = option(command)
+    return command
+
+
+def policy_option(command: Command) -> Command:
+    """--policy."""
+    return click.option(
+        "--policy",
+        type=click.Choice(POLICIES),
+        default="1e-4",
+        show_default=True,
+        help="Share of strangers that may match. 1e-6 is extrapolated from the calibration data.",
+    )(command)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+
+
+def settings(engine: str | None, threads: int | None, model: Path | None) -> "Settings":
+    """The environment's settings, overruled by the options that were given."""
+    from visavis.settings import Settings
+
+    base = Settings.read()
+    return replace(
+        base,
+        engine=cast("EngineName", engine) if engine else base.engine,
+        threads=threads or base.threads,
+        model=model or base.model,
+    )
+
+
+def make_verifier(engine: str | None, threads: int | None, model: Path | None) -> "Verifier":
+    """A verifier as configured."""
+    from visavis.verifier import Verifier
+    from visavis.weights import Places, read_manifest
+
+    chosen = settings(engine, threads, model)
+    return Verifier(
+        engine=chosen.engine,
+        threads=chosen.threads,
+        model=read_manifest(chosen.model) if chosen.model else None,
+        places=Places(folder=chosen.models, cache=chosen.cache),
+        cache_folder=chosen.cache,
+    )
+
+
+def read_photo(path: str | Path) -> bytes:
+    """The bytes of a file that the user named; `-` is standard input.
+
+    Raises InputInvalid when it cannot be read, ImageTooLarge before a file of absurd size is read.
+    """
+    from visavis.image import DEFAULT_LIMITS
+
+    limit = DEFAULT_LIMITS.max_bytes
+    try:
+        with click.open_file(str(path), "rb") as file:
+            data: bytes = file.read(limit + 1)
+    except OSError as error:
+        raise InputInvalid(f"{path}: {error.strerror or error}") from error
+    if len(data) > limit:
+        raise ImageTooLarge(f"{path}: more than {limit:,} bytes; expected a photo")
+    return data
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a result whole or not at all. Raises OutputUnwritable."""
+    from visavis.weights import write_atomically
+
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise OutputUnwritable(f"{path}: {error.strerror or error}") from error
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def one_in(rate: float) -> str:
+    """A rate in words: 0.000043 is '1 in 23,000'."""
+    if rate >= 0.1:
+        return f"{rate:.0%}"
+    digits = f"{1 / rate:.1e}"
+    return f"1 in {float(digits):,.0f}"

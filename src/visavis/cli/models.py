@@ -1,0 +1,79 @@
+"""`visavis models`: what the models are, and where each file was found."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from visavis.cli.common import json_option, print_json, settings
+from visavis.errors import ModelError
+
+
+@click.command()
+@json_option
+@click.option("--fetch", is_flag=True, help="Download missing files from upstream into the user's cache.")
+def models(as_json: bool, fetch: bool) -> int:
+    """The models: purpose, licence, provenance, training data, and where each file was found.
+
+    Exit code 3 when a file is missing or is not the published one.
+    """
+    from visavis.weights import ModelCard, Places, locate, read, read_manifest, shipped_cards
+    from visavis.weights import fetch as fetch_upstream
+
+    chosen = settings(None, None, None)
+    places = Places(folder=chosen.models, cache=chosen.cache)
+    cards = [*shipped_cards(), *([read_manifest(chosen.model)] if chosen.model else [])]
+
+    def status(card: ModelCard) -> dict[str, Any]:
+        try:
+            try:
+                found = locate(card, places)
+            except ModelError:
+                if not fetch:
+                    raise
+                found = fetch_upstream(card, places)
+            read(card, places)
+        except ModelError as error:
+            return {"status": error.code, "detail": str(error)}
+        return {"status": "ok", "origin": found.origin, "path": str(found.path)}
+
+    rows = [(card, status(card)) for card in cards]
+    if as_json:
+        print_json([_plain(card) | state for card, state in rows])
+    else:
+        for card, state in rows:
+            _tell(card, state)
+    return 0 if all(state["status"] == "ok" for _, state in rows) else 3
+
+
+def _plain(card: Any) -> dict[str, Any]:
+    values = asdict(card)
+    values["calibrated"] = values.pop("calibration") is not None
+    values["folder"] = None if card.folder is None else str(card.folder)
+    return values
+
+
+def _tell(card: Any, state: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        show_header=False, box=None, padding=(0, 2, 0, 0), title=card.id, title_justify="left", title_style="bold"
+    )
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    good = state["status"] == "ok"
+    for name, value in (
+        ("purpose", card.purpose.replace("_", " ")),
+        ("found", f"{state['origin']}: {state['path']}" if good else f"[red]{state['detail']}[/red]"),
+        ("file", card.file),
+        ("SHA-256", card.sha256 + (" (checked)" if good else "")),
+        ("licence", card.licence),
+        ("provenance", card.provenance),
+        ("training data", card.training_data),
+        ("input", f"{card.input.size_px[1]} × {card.input.size_px[0]} px, {card.input.colour}"),
+    ):
+        table.add_row(name, value)
+    console = Console()
+    console.print(table)
+    console.print()

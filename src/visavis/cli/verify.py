@@ -1,0 +1,97 @@
+"""`visavis verify REFERENCE PROBE`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from visavis.cli.common import engine_options, json_option, make_verifier, one_in, policy_option, print_json, read_photo
+from visavis.errors import VisavisError
+
+if TYPE_CHECKING:
+    from visavis.decision import Decision, PhotoReport
+
+_CODES = {"match": 0, "no_match": 1, "inconclusive": 2}
+_COLOURS = {"match": "green", "no_match": "red", "inconclusive": "yellow"}
+_REASONS = {
+    "no_face": "no face was found: take a photo of one person, facing the camera, with the face well lit",
+    "several_faces": "several faces are comparably large: take a photo of the one person alone, or crop it to them",
+    "face_too_small": "the face is too small: go nearer, or send the photo in its full size",
+}
+
+
+@click.command()
+@click.argument("reference")
+@click.argument("probe")
+@policy_option
+@json_option
+@click.option(
+    "--explain",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PICTURE.png",
+    help="Draw both photos, both faces and the score on the error curves into this file.",
+)
+@engine_options
+def verify(
+    reference: str,
+    probe: str,
+    policy: str,
+    as_json: bool,
+    explain: Path | None,
+    engine: str | None,
+    threads: int | None,
+    model: Path | None,
+) -> int:
+    """Is the person in the photo PROBE the one in the photo REFERENCE?
+
+    Both are files; `-` is standard input. Exit code: 0 match, 1 no match, 2 inconclusive, 3 fault or wrong use.
+    """
+    try:
+        if reference == probe == "-":
+            raise click.UsageError("only one of the two photos can come from standard input")
+        photos = {"reference": read_photo(reference), "probe": read_photo(probe)}
+        with make_verifier(engine, threads, model) as verifier:
+            decision = verifier.verify(**photos, policy=policy)
+            if explain is not None:
+                from visavis.cli.explain import draw
+
+                draw(explain, verifier, decision, photos)
+    except VisavisError as error:
+        parameter = getattr(error, "parameter", None)
+        if as_json:
+            print_json({"outcome": None, "error": {"code": error.code, "message": str(error), "parameter": parameter}})
+        elif parameter is not None:
+            photo = reference if parameter == "reference" else probe
+            click.echo(f"{parameter} {photo}:", err=True)
+        raise
+    if as_json:
+        print_json(decision.to_dict())
+    else:
+        _tell(decision)
+    return _CODES[decision.outcome]
+
+
+def _tell(decision: "Decision") -> None:
+    outcome = decision.outcome.value
+    click.echo(click.style(outcome.replace("_", " "), fg=_COLOURS[outcome], bold=True))
+    for name, photo in (("reference", decision.reference), ("probe", decision.probe)):
+        for line in reasons_in_words(photo):
+            click.echo(f"  {name}: {line}")
+    comparison = decision.comparison
+    if comparison is not None:
+        click.echo(f"  score {comparison.score:.3f}; policy {decision.policy.name} asks for {decision.threshold:.3f}")
+        extrapolated = ", extrapolated" if comparison.fmr.extrapolated else ""
+        fewer = "fewer than " if comparison.fmr.value <= decision.calibration.fmr[-1] else ""
+        click.echo(
+            f"  of pairs of different people, {fewer}{one_in(comparison.fmr.value)} scores this high "
+            f"(95 % interval {one_in(comparison.fmr.lower)} to {one_in(comparison.fmr.upper)}{extrapolated})"
+        )
+        click.echo(f"  measured on {decision.calibration.dataset}, {decision.calibration.date}")
+    if decision.extrapolated:
+        click.echo(f"  policy {decision.policy.name} rests on extrapolation: the data show no rate that low")
+    click.echo("  liveness was not checked: a photo of a photo would score the same")
+
+
+def reasons_in_words(photo: "PhotoReport") -> list[str]:
+    """Why a photo was not compared, and what to do."""
+    return [_REASONS[reason.value] for reason in photo.reasons]

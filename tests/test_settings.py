@@ -1,0 +1,93 @@
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visavis.errors import InputInvalid
+from visavis.settings import Settings
+from visavis.weights import ENGINES, user_cache_folder
+
+
+class TestDefaults:
+    @pytest.mark.parametrize("value", [None, ""], ids=["unset", "empty"])
+    def test_nothing_needs_to_be_set(self, value: str | None) -> None:
+        names = [f"VISAVIS_{name}" for name in ("MODEL", "MODELS", "CACHE", "ENGINE", "THREADS")]
+        settings = Settings.read({} if value is None else dict.fromkeys(names, value))
+        assert settings == Settings(model=None, models=None, cache=user_cache_folder(), engine="openvino", threads=None)
+
+    def test_the_environment_is_read_when_none_is_given(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in os.environ:
+            if name.startswith("VISAVIS_"):
+                monkeypatch.delenv(name)
+        monkeypatch.setenv("VISAVIS_ENGINE", "onnxruntime")
+        monkeypatch.setenv("VISAVIS_THREADS", "3")
+        settings = Settings.read()
+        assert (settings.engine, settings.threads) == ("onnxruntime", 3)
+
+    def test_other_variables_are_none_of_its_business(self) -> None:
+        assert Settings.read({"ENGINE": "cuda", "visavis_engine": "cuda"}) == Settings.read({})
+
+
+class TestPaths:
+    def test_each_goes_where_it_belongs(self) -> None:
+        settings = Settings.read({"VISAVIS_MODEL": "m.toml", "VISAVIS_MODELS": "models", "VISAVIS_CACHE": "cache"})
+        assert (settings.model, settings.models, settings.cache) == (Path("m.toml"), Path("models"), Path("cache"))
+
+    def test_no_cache(self) -> None:
+        assert Settings.read({"VISAVIS_CACHE": "none"}).cache is None
+        assert Settings.read({"VISAVIS_CACHE": "./none"}).cache == Path("none")
+
+    @pytest.mark.parametrize("name", ["model", "models", "cache"])
+    def test_a_home_is_found(self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        settings = Settings.read({f"VISAVIS_{name.upper()}": "~/visavis"})
+        assert getattr(settings, name) == tmp_path / "visavis"
+
+    @pytest.mark.parametrize("name", ["VISAVIS_MODEL", "VISAVIS_MODELS", "VISAVIS_CACHE"])
+    def test_nobodys_home_is_refused(self, name: str) -> None:
+        with pytest.raises(InputInvalid, match=name) as caught:
+            Settings.read({name: "~nobody-has-this-name/visavis"})
+        assert caught.value.code == "input_invalid"
+
+
+class TestEngine:
+    @pytest.mark.parametrize("engine", ENGINES)
+    def test_every_engine_can_be_chosen(self, engine: str) -> None:
+        assert Settings.read({"VISAVIS_ENGINE": engine}).engine == engine
+
+    @pytest.mark.parametrize("engine", ["OpenVINO", " openvino", "tensorrt"])
+    def test_another_name_is_answered_with_those_that_are(self, engine: str) -> None:
+        with pytest.raises(
+            InputInvalid, match=f"VISAVIS_ENGINE must be one of openvino, onnxruntime, cuda, not '{engine}'"
+        ):
+            Settings.read({"VISAVIS_ENGINE": engine})
+
+
+class TestThreads:
+    @pytest.mark.parametrize("threads", [1, 2, 256])
+    def test_a_number_of_threads(self, threads: int) -> None:
+        assert Settings.read({"VISAVIS_THREADS": str(threads)}).threads == threads
+
+    @pytest.mark.parametrize(
+        "threads", ["0", "257", "-1", "+1", "1.5", "1e2", " 2", "two", "²", "9" * 5000], ids=range(10)
+    )
+    def test_what_is_no_number_of_threads(self, threads: str) -> None:
+        with pytest.raises(InputInvalid, match="VISAVIS_THREADS must be a whole number from 1 to 256"):
+            Settings.read({"VISAVIS_THREADS": threads})
+
+
+@given(
+    values=st.dictionaries(
+        st.sampled_from([f"VISAVIS_{name}" for name in ("MODEL", "MODELS", "CACHE", "ENGINE", "THREADS")]),
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])) | st.sampled_from([*ENGINES, "7"]),
+    )
+)
+def test_whatever_is_set_gives_settings_or_is_refused(values: dict[str, str]) -> None:
+    with suppress(InputInvalid):
+        settings = Settings.read(values)
+        assert settings.engine in ENGINES
+        assert settings.threads is None or 1 <= settings.threads <= 256
