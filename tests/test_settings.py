@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from visavis.errors import InputInvalid
@@ -80,6 +81,7 @@ class TestThreads:
             Settings.read({"VISAVIS_THREADS": threads})
 
 
+@hypothesis_settings(deadline=None)
 @given(
     values=st.dictionaries(
         st.sampled_from([f"VISAVIS_{name}" for name in ("MODEL", "MODELS", "CACHE", "ENGINE", "THREADS")]),

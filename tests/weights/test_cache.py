@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visavis.weights import Cache, user_cache_folder
@@ -86,6 +86,7 @@ class TestDamage:
         assert cache.get_or_make("key", make) == make.data
         assert (folder / "key").read_bytes() == whole
 
+    @settings(deadline=None)
     @given(junk=st.binary(max_size=128))
     def test_junk_is_no_entry(self, junk: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
         folder = tmp_path_factory.getbasetemp() / "junk-cache"

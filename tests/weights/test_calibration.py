@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.weights import SFACE
@@ -106,6 +106,7 @@ class TestShippedTable:
 
 
 class TestMathematics:
+    @settings(deadline=None)
     @given(calibration=calibrations(), share=st.floats(0, 1))
     def test_the_rate_of_a_threshold_is_its_target(self, calibration: Calibration, share: float) -> None:
         high, low = calibration.fmr[0], calibration.fmr[-1]
@@ -117,6 +118,7 @@ class TestMathematics:
         if all(right - left > 1e-6 for (left, _), (right, _) in steps):
             assert rate.value == pytest.approx(target, rel=1e-6)
 
+    @settings(deadline=None)
     @given(calibration=calibrations(), share=st.floats(0, 1))
     def test_the_threshold_of_a_rate_is_the_lowest_score_with_it(self, calibration: Calibration, share: float) -> None:
         first, last = calibration.scores[0], calibration.scores[-1]
@@ -125,17 +127,20 @@ class TestMathematics:
         if calibration.fmr[-1] <= rate < calibration.fmr[0]:
             assert calibration.threshold(rate) <= score + 1e-6
 
+    @settings(deadline=None)
     @given(calibration=calibrations(), scores=st.tuples(st.floats(-1, 1), st.floats(-1, 1)))
     def test_no_rate_rises_with_the_score(self, calibration: Calibration, scores: tuple[float, float]) -> None:
         low, high = (calibration.false_match_rate(score).value for score in sorted(scores))
         assert high <= low * (1 + 1e-12)
 
+    @settings(deadline=None)
     @given(calibration=calibrations(), targets=st.tuples(st.floats(1e-9, 1), st.floats(1e-9, 1)))
     def test_no_threshold_falls_with_the_rate(self, calibration: Calibration, targets: tuple[float, float]) -> None:
         strict, lax = sorted(targets)
         if calibration.fmr[-1] <= strict and lax < calibration.fmr[0]:
             assert calibration.threshold(strict) >= calibration.threshold(lax) - 1e-12
 
+    @settings(deadline=None)
     @given(calibration=calibrations(), score=st.floats(-1, 1))
     def test_the_rate_lies_in_its_interval(self, calibration: Calibration, score: float) -> None:
         rate = calibration.false_match_rate(score)
@@ -241,6 +246,7 @@ class TestRefusals:
         with pytest.raises(ManifestInvalid, match="cannot be read"):
             Calibration.parse(text, model_sha256=_SHA)
 
+    @settings(deadline=None)
     @given(
         key=st.sampled_from(list(table())),
         value=st.recursive(

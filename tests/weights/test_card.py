@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -263,6 +263,7 @@ _PATHS = st.sampled_from([*_REQUIRED, "calibration", "wheel", "upstream", "input
 class TestAnyManifest:
     """Whatever a manifest says, it is a card or it is refused; nothing else comes out."""
 
+    @settings(deadline=None)
     @given(mutations=st.lists(st.tuples(_PATHS, _VALUES), min_size=1, max_size=3))
     def test_changed_values(self, mutations: list[tuple[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> None:
         values = _BASE
@@ -274,6 +275,7 @@ class TestAnyManifest:
                 values = changed(values, path, value)
         card_or_refusal(toml(values).encode(errors="replace"), tmp_path_factory)
 
+    @settings(deadline=None)
     @given(data=st.binary(max_size=64) | st.text(alphabet="a=.[]{}'\"\n#10x-:\\u", max_size=64).map(str.encode))
     @example(data=b"")
     def test_bytes(self, data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -193,6 +193,7 @@ class TestRefusals:
             fold(model.SerializeToString())
 
     @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # damaged weights overflow; their hash is checked before
+    @settings(deadline=None)
     @given(data=st.data())
     def test_damage_is_refused_or_survived(self, data: st.DataObject) -> None:
         nodes = [

