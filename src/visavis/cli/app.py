@@ -1,5 +1,7 @@
 """The commands together, and what their ends mean to a script."""
 
+import contextlib
+import io
 import os
 import sys
 import warnings
@@ -42,15 +44,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as end:
         return FAULT if end.exit_code else 0
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return FAULT
     except (click.Abort, KeyboardInterrupt):
         return _fault("interrupted", "stopped before it was done")
     except VisavisError as error:
         return _fault(error.code, str(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads on: do not complain when the rest is flushed
+    except SystemExit:  # click and rich leave with 1, which would read as "no match", when nobody reads on
         return FAULT
+    except OSError as error:  # such as a full disk behind standard output
+        return _fault("system", str(error))
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _fault("unforeseen", f"{type(error).__name__}: {error}; this is a bug in visavis, please report it")
     return code if isinstance(code, int) else 0
@@ -58,9 +62,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> NoReturn:
     """The `visavis` program."""
-    sys.exit(run())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a narrow encoding costs a character, not the answer
+    code = run()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:  # nobody reads on, or the disk is full: do not complain again when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            code = FAULT
+    sys.exit(code)
 
 
 def _fault(code: str, message: str) -> int:
-    click.echo(f"visavis: {message} [{code}]", err=True)
+    with contextlib.suppress(OSError):  # nobody may be reading standard error either; the exit code still tells
+        click.echo(f"visavis: {' '.join(message.split())} [{code}]", err=True)
     return FAULT

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -71,10 +72,12 @@ def batch(
     """
     if out.suffix not in FORMATS:
         raise click.UsageError(f"--out must end in {', '.join(FORMATS)}, not {out.name!r}")
+    if os.path.realpath(out) == os.path.realpath(pairs):
+        raise click.UsageError("--out would replace the list of pairs; choose another name")
     if out.suffix == ".parquet":
         _pyarrow()
     todo = read_pairs(pairs)
-    if out.exists() and not overwrite:
+    if os.path.lexists(out) and not overwrite:
         raise OutputUnwritable(f"{out} exists; choose another name, or replace it with --overwrite")
     journal = out.with_name(out.name + ".partial")
     with make_verifier(engine, threads, model) as verifier:
@@ -107,32 +110,53 @@ def read_pairs(path: Path) -> PairList:
         raise InputInvalid(f"{path}: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputInvalid(f"{path} is no CSV file in UTF-8: {error}") from error
-    folder = path.resolve().parent
-    resolved = {name: str((folder / name).resolve()) if name else "" for pair in written for name in pair}
+    folder = Path(os.path.realpath(path)).parent
+    resolved = {name: _key(folder, name) for pair in written for name in pair}
     keys = [(resolved[reference], resolved[probe]) for reference, probe in written]
     return PairList(written, keys, hashlib.sha256(data).hexdigest())
+
+
+def _key(folder: Path, name: str) -> str:
+    """The same for every way to write the same file; empty where there is no name."""
+    if not name:
+        return ""
+    try:
+        return os.path.realpath(folder / name)
+    except (OSError, ValueError):  # a name that no file can have, such as one with a NUL in it
+        return str(folder / name)
 
 
 def resume(journal: Path, header: dict[str, Any]) -> int:
     """How many rows a stopped run has finished; a last line that was cut off is removed.
 
-    Raises OutputUnwritable when the journal is of another list, policy or model.
+    Raises OutputUnwritable when the journal is of another list, policy or model, or cannot be read.
     """
-    if not journal.exists():
+    lines, whole = 0, 0
+    try:
+        with journal.open("r+b") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                if lines == 0 and _parsed(line) != header:
+                    raise OutputUnwritable(
+                        f"{journal} holds an unfinished run over other pairs, or with another policy or model; "
+                        "finish that one, or start anew with --overwrite"
+                    )
+                lines, whole = lines + 1, whole + len(line)
+            file.truncate(whole)
+    except FileNotFoundError:
         return 0
-    with journal.open("r+b") as file:
-        lines, whole = 0, 0
-        for line in file:
-            if not line.endswith(b"\n"):
-                break
-            if lines == 0 and json.loads(line) != header:
-                raise OutputUnwritable(
-                    f"{journal} holds an unfinished run over other pairs, or with another policy or model; "
-                    "finish that one, or start anew with --overwrite"
-                )
-            lines, whole = lines + 1, whole + len(line)
-        file.truncate(whole)
+    except OSError as error:
+        raise OutputUnwritable(f"{journal}: {error.strerror or error}") from error
     return max(0, lines - 1)
+
+
+def _parsed(line: bytes) -> Any:
+    """The line's JSON value; None where it is none."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 def row_of(number: int, pair: tuple[str, str], result: "Decision | VisavisError") -> dict[str, Any]:
@@ -140,7 +164,8 @@ def row_of(number: int, pair: tuple[str, str], result: "Decision | VisavisError"
     row: dict[str, Any] = {"row": number, "reference": pair[0], "probe": pair[1]}
     if isinstance(result, VisavisError):
         parameter = getattr(result, "parameter", None)
-        return row | {"outcome": None, "error": {"code": result.code, "message": str(result), "parameter": parameter}}
+        message = str(result).encode(errors="backslashreplace").decode()  # it may name a folder that is no text
+        return row | {"outcome": None, "error": {"code": result.code, "message": message, "parameter": parameter}}
     return row | result.to_dict() | {"error": None}
 
 
@@ -149,10 +174,12 @@ def finish(journal: Path, out: Path) -> dict[str, int]:
     counts: dict[str, int] = {}
 
     def rows() -> Iterator[dict[str, Any]]:
-        with journal.open(encoding="utf-8") as file:
+        with journal.open("rb") as file:
             next(file)
-            for line in file:
-                row = json.loads(line)
+            for number, line in enumerate(file, start=2):
+                row = _parsed(line)
+                if not isinstance(row, dict):
+                    raise OutputUnwritable(f"{journal}: line {number} is damaged; start anew with --overwrite")
                 outcome = row["outcome"] or "error"
                 counts[outcome] = counts.get(outcome, 0) + 1
                 yield row

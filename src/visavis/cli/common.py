@@ -91,8 +91,8 @@ def read_photo(path: str | Path) -> bytes:
     try:
         with click.open_file(str(path), "rb") as file:
             data: bytes = file.read(limit + 1)
-    except OSError as error:
-        raise InputInvalid(f"{path}: {error.strerror or error}") from error
+    except (OSError, ValueError, RuntimeError) as error:  # also a NUL in the name, and standard input that is closed
+        raise InputInvalid(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > limit:
         raise ImageTooLarge(f"{path}: more than {limit:,} bytes; expected a photo")
     return data
@@ -110,7 +110,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=2))  # ASCII, so that no name and no encoding of the terminal can break it
 
 
 def one_in(rate: float) -> str:

@@ -150,10 +150,14 @@ def _median_ms(work: Callable[[], object], runs: int = 15) -> float:
 
 def _tell(findings: list[Finding]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_column(overflow="fold")
     for finding in findings:
-        advice = f"\n[bold]{finding.advice}[/bold]" if finding.advice else ""
-        table.add_row(_MARKS[finding.status], finding.subject, finding.detail + advice)
+        advice = f"\n[bold]{escape(finding.advice)}[/bold]" if finding.advice else ""
+        table.add_row(_MARKS[finding.status], finding.subject, escape(finding.detail) + advice)
     Console().print(table)

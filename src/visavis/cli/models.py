@@ -55,6 +55,7 @@ def _plain(card: Any) -> dict[str, Any]:
 
 def _tell(card: Any, state: dict[str, Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -65,12 +66,12 @@ def _tell(card: Any, state: dict[str, Any]) -> None:
     good = state["status"] == "ok"
     for name, value in (
         ("purpose", card.purpose.replace("_", " ")),
-        ("found", f"{state['origin']}: {state['path']}" if good else f"[red]{state['detail']}[/red]"),
-        ("file", card.file),
+        ("found", escape(f"{state['origin']}: {state['path']}") if good else f"[red]{escape(state['detail'])}[/red]"),
+        ("file", escape(card.file)),
         ("SHA-256", card.sha256 + (" (checked)" if good else "")),
-        ("licence", card.licence),
-        ("provenance", card.provenance),
-        ("training data", card.training_data),
+        ("licence", escape(card.licence)),
+        ("provenance", escape(card.provenance)),
+        ("training data", escape(card.training_data)),
         ("input", f"{card.input.size_px[1]} × {card.input.size_px[0]} px, {card.input.colour}"),
     ):
         table.add_row(name, value)

@@ -1,5 +1,6 @@
 """`visavis verify REFERENCE PROBE`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,10 +47,16 @@ def verify(
 
     Both are files; `-` is standard input. Exit code: 0 match, 1 no match, 2 inconclusive, 3 fault or wrong use.
     """
+    if reference == probe == "-":
+        raise click.UsageError("only one of the two photos can come from standard input")
+    if explain is not None:
+        _refuse_target(explain, reference, probe)
+    reading: str | None = None
     try:
-        if reference == probe == "-":
-            raise click.UsageError("only one of the two photos can come from standard input")
-        photos = {"reference": read_photo(reference), "probe": read_photo(probe)}
+        photos = {}
+        for reading, path in (("reference", reference), ("probe", probe)):
+            photos[reading] = read_photo(path)
+        reading = None
         with make_verifier(engine, threads, model) as verifier:
             decision = verifier.verify(**photos, policy=policy)
             if explain is not None:
@@ -59,7 +66,7 @@ def verify(
     except VisavisError as error:
         parameter = getattr(error, "parameter", None)
         if as_json:
-            print_json({"outcome": None, "error": {"code": error.code, "message": str(error), "parameter": parameter}})
+            print_json({"outcome": None, "error": {"code": error.code, "message": str(error), "parameter": parameter or reading}})
         elif parameter is not None:
             photo = reference if parameter == "reference" else probe
             click.echo(f"{parameter} {photo}:", err=True)
@@ -69,6 +76,14 @@ def verify(
     else:
         _tell(decision)
     return _CODES[decision.outcome]
+
+
+def _refuse_target(explain: Path, reference: str, probe: str) -> None:
+    """The picture must not replace a photo."""
+    if explain.suffix.lower() != ".png":
+        raise click.UsageError(f"--explain must end in .png, not {explain.name!r}")
+    if os.path.realpath(explain) in map(os.path.realpath, (reference, probe)):
+        raise click.UsageError(f"--explain would replace the photo {explain}; choose another name")
 
 
 def _tell(decision: "Decision") -> None:
