@@ -69,7 +69,9 @@ def _jpeg2000(out: bytearray, width: int, height: int) -> None:
     for at in _all(out, b"ihdr"):
         struct.pack_into(">II", out, at + 4, height, width)
     for at in _all(out, b"\xff\x4f\xff\x51"):
-        struct.pack_into(">II", out, at + 8, width, height)  # the reference grid; tiles as large, or there would be many
+        struct.pack_into(
+            ">II", out, at + 8, width, height
+        )  # the reference grid; tiles as large, or there would be many
         struct.pack_into(">II", out, at + 24, width, height)
 
 

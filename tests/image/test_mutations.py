@@ -31,7 +31,7 @@ COUNT = 2_000 if SOAK else 40
 SEED = 20261122
 FILE_LIMIT_S = 10.0
 START_LIMIT_S = 120.0
-MEMORY_LIMIT_MIB = 1_600
+MEMORY_LIMIT_MIB = 2_048
 """Of the whole child, at the default limits: 300 for interpreter and models, 20 bytes a pixel for the 50 million pixels that
 a header may claim, and what the allocator keeps of earlier files."""
 

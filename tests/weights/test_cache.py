@@ -171,7 +171,7 @@ class TestFolder:
         folder.mkdir(mode=0o700)
         folder.chmod(0o500)
         if os.access(folder, os.W_OK):
-            monkeypatch.setattr("tempfile.mkstemp", refuse)
+            monkeypatch.setattr("secrets.token_hex", refuse)
         yield folder
         folder.chmod(0o700)
 
@@ -188,7 +188,7 @@ class TestFolder:
         assert list(tmp_path.iterdir()) == []
 
 
-def refuse(**kwargs: object) -> NoReturn:
+def refuse(*_: object, **__: object) -> NoReturn:
     raise PermissionError(13, "Permission denied")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visavis.cli.common import engine_options, json_option, make_verifier, policy_option, print_json, write_file
+from visavis.cli.common import engine_options, json_option, make_verifier, one_in, policy_option, print_json, write_file
 from visavis.errors import ExtraMissing, VisavisError
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ def _page(
         head=head,
         rows=rows,
         policy=html.escape(policy),
+        rate=one_in(some.policy.fmr_target),
         threshold=f"{some.threshold:.3f}",
         dataset=html.escape(some.calibration.dataset),
         date=html.escape(some.calibration.date),
@@ -188,8 +189,8 @@ _PAGE = Template("""<!doctype html>
 </style>
 <h1>visavis: is this the person they claim to be?</h1>
 <p>Ten synthetic people. Each row is a studio portrait, each column a casual photo; a cell is one verification, and its number
-the comparison score. Under policy $policy a pair matches from $threshold on: the score that one pair of strangers in
-1 / $policy reaches, measured on $dataset, $date.</p>
+the comparison score. Under policy $policy a pair matches from $threshold on, the score that $rate
+pairs of strangers reaches; measured on $dataset, $date.</p>
 <p><b>Green</b>: the same person, match. <b>Red</b>: two people, match. $alike</p>
 <div class="scroll"><table><tr><th></th>$head</tr>$rows</table></div>
 <p>Liveness was not checked here: these are photos. A synthetic person is nobody; how often visavis is wrong on real

@@ -66,7 +66,8 @@ def verify(
     except VisavisError as error:
         parameter = getattr(error, "parameter", None)
         if as_json:
-            print_json({"outcome": None, "error": {"code": error.code, "message": str(error), "parameter": parameter or reading}})
+            fault = {"code": error.code, "message": str(error), "parameter": parameter or reading}
+            print_json({"outcome": None, "error": fault})
         elif parameter is not None:
             photo = reference if parameter == "reference" else probe
             click.echo(f"{parameter} {photo}:", err=True)

@@ -140,5 +140,5 @@ def _head_pose_deg(face: Face) -> tuple[float, float, float]:
     forward = np.cross(right, down)
     yaw = np.degrees(np.arcsin(np.clip(right[2], -1, 1)))
     pitch = np.degrees(np.arctan2(-down[2], forward[2]))
-    roll = np.degrees(np.arctan2(-down[0], right[0])) if abs(right[2]) < 0.999 else 0.0
+    roll = np.degrees(np.arctan2(-right[1], right[0])) if abs(right[2]) < 0.999 else 0.0
     return float(yaw), float(pitch), float(roll)

@@ -92,8 +92,9 @@ class Photo:
             self.size_px = self._image.original_size_px
             _check_pixels(self.size_px, limits)
         elif isinstance(source, (bytes, bytearray, memoryview)):
-            if len(source) > limits.max_bytes:
-                raise ImageTooLarge(f"the file has {len(source):,} bytes; at most {limits.max_bytes:,} are accepted")
+            size = memoryview(source).nbytes
+            if size > limits.max_bytes:
+                raise ImageTooLarge(f"the file has {size:,} bytes; at most {limits.max_bytes:,} are accepted")
             self._data = bytes(source)
             self.format = sniff(self._data)
             with self._open() as picture:

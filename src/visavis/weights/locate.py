@@ -3,7 +3,7 @@
 import hashlib
 import http.client
 import os
-import tempfile
+import secrets
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,17 +92,20 @@ def fetch(card: ModelCard, places: Places) -> Found:
 
 
 def write_atomically(target: Path, data: bytes) -> None:
-    """Write so that readers and other writers see the old file or the whole new one, never a part."""
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    """Write so that readers and other writers see the old file or the whole new one, never a part.
+
+    Missing folders are made, and permissions follow the user's umask. Raises OSError.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(target)
+        part.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
