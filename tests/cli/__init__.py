@@ -43,7 +43,7 @@ class Answer:
         """What is said of a call that makes no sense."""
         assert self.code == 3, self
         assert self.out == ""
-        assert self.err.startswith("Usage: visavis")
+        assert self.err.startswith(("Usage: visavis", "Error: "))
         assert "Traceback" not in self.err
         return self.err
 

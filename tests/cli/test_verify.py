@@ -1,6 +1,7 @@
 import io
 import os
 import sys
+import zlib
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.cli import call, own_model, process
 from tests.conftest import encoded, pixels
 from visavis.decision import POLICIES
 from visavis.image import DEFAULT_LIMITS
+from visavis.weights import Cache, Engine, EngineName, make_engine
 
 KEYS = {
     "outcome", "reasons", "score", "fmr", "policy", "model", "calibration", "liveness", "faces", "timings_ms", "version",
@@ -175,9 +177,13 @@ class TestFiles:
     def test_a_photo_with_too_many_pixels(self, portrait: Path, tmp_path: Path) -> None:
         wide = tmp_path / "wide.png"
         header = bytearray(encoded(pixels("P001", "studio_portrait", 32), "PNG"))
-        header[16:24] = (60_000).to_bytes(4, "big") * 2
+        header[16:24] = (9_000).to_bytes(4, "big") * 2
+        header[29:33] = zlib.crc32(header[12:29]).to_bytes(4, "big")
         wide.write_bytes(header)
-        assert call("verify", portrait, wide, "--json").json["error"]["code"] in ("image_too_large", "image_damaged")
+        answer = call("verify", portrait, wide, "--json")
+        assert "9,000 × 9,000 pixels" in answer.fault
+        assert answer.json["error"]["code"] == "image_too_large"
+        assert answer.json["error"]["parameter"] == "probe"
 
     def test_a_file_that_was_cut_off(self, portrait: Path, casual: Path, tmp_path: Path) -> None:
         cut = tmp_path / "cut.jpg"
@@ -223,12 +229,14 @@ class TestPolicies:
     def test_every_policy_decides_by_its_own_threshold(self, portrait: Path, photos: Path) -> None:
         thresholds = []
         for policy in POLICIES:
+            threshold = 0.0
             for probe in ("P001-casual.jpg", "P003-casual.jpg"):
                 answer = call("verify", portrait, photos / probe, "--policy", policy, "--json")
                 told = answer.json
                 assert told["policy"]["name"] == policy
-                assert answer.code == (0 if told["score"] >= told["policy"]["threshold"] else 1)
-            thresholds.append(told["policy"]["threshold"])
+                threshold = told["policy"]["threshold"]
+                assert answer.code == (0 if told["score"] >= threshold else 1)
+            thresholds.append(threshold)
         assert all(lower < higher for lower, higher in pairwise(thresholds))
 
     def test_what_is_extrapolated_is_said(self, portrait: Path, stranger: Path) -> None:
@@ -251,10 +259,18 @@ class TestEngines:
     def test_the_environment_chooses_and_the_option_overrules_it(
         self, portrait: Path, casual: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+        asked = []
+
+        def record(name: EngineName, *, threads: int, cache: Cache) -> Engine:
+            asked.append((name, threads))
+            return make_engine(name, threads=threads, cache=cache)
+
+        monkeypatch.setattr("visavis.verifier.make_engine", record)
         monkeypatch.setenv("VISAVIS_ENGINE", "onnxruntime")
-        assert call("verify", portrait, casual).fault.endswith("[engine_unavailable]")
+        monkeypatch.setenv("VISAVIS_THREADS", "2")
+        assert call("verify", portrait, casual).code == 0
         assert call("verify", portrait, casual, "--engine", "openvino", "--threads", "1").code == 0
+        assert asked == [("onnxruntime", 2), ("openvino", 1)]
 
 
 class TestOwnModel:

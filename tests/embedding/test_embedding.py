@@ -31,8 +31,9 @@ GOLDEN = {
 }
 """Studio portrait against amateur selfie, default engine, bfloat16; float32 differs by 0.003 at most."""
 TOLERANCE = 0.02
-NON_MATED_MAX = 0.40
-"""Highest score of two different people among them, with room: the highest measured is stated beside its test."""
+NON_MATED_MAX, NON_MATED_MEDIAN = 0.67, 0.3
+"""Several of these people look alike, as their generator drew them: the highest of 90 non-mated scores is 0.654 (P010, P004),
+the median 0.19, and ten reach the threshold of FMR 1e-4. Rates are measured on real people, not on these."""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,17 @@ def aligned(verifier: Verifier) -> list[AlignedFace]:
 @pytest.fixture(scope="module")
 def embedder(store: ModelStore) -> Embedder:
     return Embedder(store, CARD)
+
+
+@pytest.fixture(scope="module")
+def embeddings(verifier: Verifier) -> dict[tuple[str, str], Embedding]:
+    found = {}
+    for name in PEOPLE:
+        for kind in ("studio_portrait", "amateur_selfie"):
+            each = verifier.acquire(person(name, kind)).embedding
+            assert each is not None
+            found[name, kind] = each
+    return found
 
 
 def embedding(values: object, model: str = "a" * 64) -> Embedding:
@@ -181,16 +193,6 @@ class TestEmbedder:
 
 
 class TestTheGoldenTable:
-    @pytest.fixture(scope="class")
-    def embeddings(self, verifier: Verifier) -> dict[tuple[str, str], Embedding]:
-        found = {}
-        for name in PEOPLE:
-            for kind in ("studio_portrait", "amateur_selfie"):
-                each = verifier.acquire(person(name, kind)).embedding
-                assert each is not None
-                found[name, kind] = each
-        return found
-
     @pytest.mark.parametrize("name", PEOPLE)
     def test_mated(self, name: str, embeddings: dict[tuple[str, str], Embedding]) -> None:
         score = compare(embeddings[name, "studio_portrait"], embeddings[name, "amateur_selfie"])
@@ -203,7 +205,8 @@ class TestTheGoldenTable:
             for other in PEOPLE
             if one != other
         ]
-        assert max(scores) < NON_MATED_MAX
+        assert max(scores) < NON_MATED_MAX < min(GOLDEN.values())
+        assert np.median(scores) < NON_MATED_MEDIAN
 
     def test_float32_says_nearly_the_same(self, cache_folder: Path) -> None:
         with Verifier(cache_folder=cache_folder, precision="float32") as verifier:

@@ -24,7 +24,8 @@ SCORE_MIN = 0.6
 
 _LEVELS_PX = (256, 640, 1280, 2560)
 _DECODED_PX = 1000
-"""Longer side of what is decoded at first: hardly slower than less, and most faces in it need no second decoding."""
+"""Longer side of a JPEG as it is decoded at first: hardly slower than less, and most faces in it need no second decoding.
+Other formats are decoded whole in any case, so they are kept large enough for every level."""
 _TRUSTED_PX = 16.0
 """Inter-eye distance at a level's scale from which its faces are taken without looking closer."""
 _LOOKS_PX = ((256, 56.0), (320, 80.0))
@@ -103,7 +104,7 @@ class FaceDetector:
         return Face(face.box_px, landmarks, nearest.score)
 
     def _search(self, photo: Photo, level: int) -> tuple[Face, ...]:
-        image = photo.decode(max(level, _DECODED_PX))
+        image = photo.decode(max(level, _DECODED_PX if photo.format == "JPEG" else _LEVELS_PX[-1]))
         rows, columns = image.pixels.shape[:2]
         scale = min(1.0, level / max(rows, columns))
         size = max(1, round(columns * scale)), max(1, round(rows * scale))
