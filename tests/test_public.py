@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import visavis
 from tests.conftest import pixels
-from visavis.decision import Decision
 from visavis.errors import VisavisError
 from visavis.image import Photo
 from visavis.verifier import Acquisition, Verifier
@@ -43,7 +41,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     program = (
         "import sys, visavis\n"
         "heavy = {'numpy', 'cv2', 'PIL', 'openvino', 'onnx', 'onnxruntime', 'click', 'rich', 'pi_heif'}\n"
-        "sys.exit(', '.join(sorted(heavy & set(sys.modules))))\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -60,10 +58,6 @@ def test_every_error_has_a_code_of_its_own() -> None:
 
 class TestSilence:
     """Nothing biometric is shown by accident: not in a repr, a log, an output or an error."""
-
-    @pytest.fixture(scope="module")
-    def portrait(self) -> NDArray[np.uint8]:
-        return pixels("P001", "studio_portrait", 500)
 
     def test_every_value_is_silent(self, verifier: Verifier) -> None:
         picture = pixels("P001", "studio_portrait", 500)
@@ -132,7 +126,6 @@ class TestSilence:
         (result,) = verifier.verify_pairs([("jane-doe-passport.jpg", "jane-doe.jpg")], read)
         assert isinstance(result, VisavisError)
         assert "jane" not in str(result)
-        assert not isinstance(result, Decision)
 
 
 def _numbers(found: Acquisition) -> set[str]:

@@ -161,7 +161,7 @@ class Verifier(AbstractContextManager["Verifier"]):
         Raises TooManyComparisons at once when a key is paired with more than 40 others, PolicyUnknown, PolicyUnsupported.
         """
         chosen = self._policy(policy)
-        _refuse_searches(pairs)
+        refuse_searches(pairs)
         return self._results(pairs[start:], read, chosen)
 
     def acquire(self, photo: PhotoInput) -> Acquisition:
@@ -270,7 +270,8 @@ def _result_of(acquisition: Future[Acquisition], parameter: Literal["reference",
         raise named from error
 
 
-def _refuse_searches(pairs: Sequence[tuple[Key, Key]]) -> None:
+def refuse_searches(pairs: Sequence[tuple[Key, Key]]) -> None:
+    """Raises TooManyComparisons when a key is paired with more than 40 others."""
     partners: defaultdict[Key, set[Key]] = defaultdict(set)
     for reference, probe in pairs:
         partners[reference].add(probe)

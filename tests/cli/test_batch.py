@@ -441,3 +441,23 @@ def _many_photos(folder: Path, count: int) -> Path:
             (folder / file).write_bytes(encoded(image, "JPEG"))
         pairs.append(files)
     return write_list(folder, pairs)
+
+
+class TestSharing:
+    def test_two_runs_never_write_into_one_journal(self, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        fcntl = pytest.importorskip("fcntl")
+        out = small.with_name("out.jsonl")
+        journal = out.with_name(out.name + ".partial")
+        with journal.open("a+b") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert call("batch", small, "--out", out).code == 3
+        assert not out.exists()
+        assert journal.read_bytes() == b""
+
+    def test_empty_cells_are_no_photo_that_many_share(self, tmp_path: Path) -> None:
+        pairs, out = tmp_path / "pairs.csv", tmp_path / "out.jsonl"
+        pairs.write_text("reference,probe\n" + "".join(f"missing_{row}.jpg,\n" for row in range(50)))
+        assert call("batch", pairs, "--out", out).code == 0
+        rows = [json.loads(line) for line in out.read_bytes().splitlines()]
+        assert len(rows) == 50
+        assert {row["error"]["code"] for row in rows} == {"input_invalid"}

@@ -59,7 +59,7 @@ def photo(inter_eye_px: float = 60.0, *reasons: PhotoReason) -> PhotoReport:
     x, y = 150.0, 120.0
     points = [[0, 0], [1, 0], [0.5, 0.6], [0.1, 1.1], [0.9, 1.1]]
     landmarks = np.array(points, dtype=np.float32) * np.float32(inter_eye_px) + np.array([x, y], dtype=np.float32)
-    quality = Quality(tuple(Measure(0.5 + number, 10 + number) for number in range(13)) + (Measure(None, None),))
+    quality = Quality((*(Measure(0.5 + number, 10 + number) for number in range(13)), Measure(None, None)))
     return PhotoReport(reasons, (400, 300), Face((120.04, 80.25, 120.0, 161.96), landmarks, 0.9), quality)
 
 
@@ -186,10 +186,17 @@ class TestDecision:
         with pytest.raises(TypeError, match="three outcomes"):
             bool(made)
         with pytest.raises(TypeError, match=r"Outcome\.MATCH"):
-            _ = "open" if made else "closed"
+            any([made])
 
     def test_a_type_checker_sees_what_if_decision_does(self, tmp_path: Path) -> None:
         """`bool()` never returns, so nothing after the test can run: mypy calls both branches unreachable."""
+        snippet = (
+            "from visavis import Decision\n"
+            "def door(decision: Decision) -> str:\n"
+            "    if decision:\n"
+            "        return 'open'\n"
+            "    return 'closed'\n"
+        )
         out, _, status = mypy.api.run(
             [
                 "--strict",
@@ -197,11 +204,7 @@ class TestDecision:
                 "--config-file=",
                 f"--cache-dir={tmp_path}",
                 "-c",
-                "from visavis import Decision\n"
-                "def door(decision: Decision) -> str:\n"
-                "    if decision:\n"
-                "        return 'open'\n"
-                "    return 'closed'\n",
+                snippet,
             ]
         )
         assert status == 1, out

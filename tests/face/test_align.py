@@ -20,7 +20,8 @@ Points = NDArray[np.floating]
 def turned(points: Points, angle_deg: float, scale: float, shift: tuple[float, float]) -> NDArray[np.float64]:
     """The points turned about the origin, scaled, then shifted."""
     c, s = scale * cos(radians(angle_deg)), scale * sin(radians(angle_deg))
-    return np.asarray(points, dtype=np.float64) @ np.array([[c, s], [-s, c]]) + shift
+    moved: NDArray[np.float64] = np.asarray(points, dtype=np.float64) @ np.array([[c, s], [-s, c]]) + shift
+    return moved
 
 
 def mapped(matrix: NDArray[np.float64], points: Points) -> NDArray[np.float64]:
@@ -125,7 +126,7 @@ class TestSample:
         image = noise(10, 10, reduction=8)
         half = np.array([[1 / 8, 0, 0], [0, 1 / 8, 0]])
         np.testing.assert_array_equal(sample(image, half, (10, 10)), image.pixels)
-        shifted = sample(image, half + [[0, 0, 1], [0, 0, 0]], (10, 10))
+        shifted = sample(image, half + np.array([[0, 0, 1], [0, 0, 0]]), (10, 10))
         np.testing.assert_array_equal(shifted[:, 1:], image.pixels[:, :-1])
 
     def test_twice_as_large_lays_four_pixels_on_one(self) -> None:

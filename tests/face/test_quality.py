@@ -117,10 +117,10 @@ class TestLight:
         return assess(image, face, AlignedFace(np.ascontiguousarray(how(aligned.pixels))))
 
     def test_blur_lowers_sharpness_step_by_step(self, subject: tuple[Image, Face, AlignedFace]) -> None:
-        looks = [assess(*subject)] + [
-            self.changed(subject, lambda p, s=sigma: np.asarray(cv2.GaussianBlur(p, (0, 0), s), np.uint8))
-            for sigma in (0.7, 1.5, 3.0, 6.0)
-        ]
+        def blurred(sigma: float) -> Quality:
+            return self.changed(subject, lambda p: np.asarray(cv2.GaussianBlur(p, (0, 0), sigma), dtype=np.uint8))
+
+        looks = [assess(*subject), *map(blurred, (0.7, 1.5, 3.0, 6.0))]
         values = [raw(quality, "sharpness") for quality in looks]
         assert values == sorted(values, reverse=True)
         scores = [score(quality, "sharpness") for quality in looks]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from visavis._version import __version__
 from visavis.cli.common import (
     engine_options,
     json_option,
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
     from visavis.decision import Decision
 
 FORMATS = (".jsonl", ".csv", ".parquet")
+_NO_NAME = "\0"
 
 
 @dataclass(frozen=True, slots=True)
 class PairList:
-    """The pairs of a CSV file, as written and as keys: absolute paths, empty where the cell is."""
+    """The pairs of a CSV file, as written and as keys: absolute paths, and a key of its own for each empty cell's row."""
 
     written: list[tuple[str, str]]
     keys: list[tuple[str, str]]
@@ -82,20 +84,33 @@ def batch(
         raise OutputUnwritable(f"{out} exists; choose another name, or replace it with --overwrite")
     if not out.parent.is_dir():
         raise OutputUnwritable(f"{out.parent} is no folder; make it first, or choose another place for the results")
+    from visavis.verifier import refuse_searches
+
+    refuse_searches(todo.keys)
     journal = out.with_name(out.name + ".partial")
     with make_verifier(engine, threads, model) as verifier:
-        header = {"pairs_sha256": todo.sha256, "policy": policy, "model_sha256": verifier.card.sha256}
-        done = 0 if overwrite else resume(journal, header)
-        # all keys are given, also those done, so that no list becomes acceptable by being interrupted
-        results = verifier.verify_pairs(todo.keys, _read, policy=policy, start=done)
+        header = {
+            "version": __version__,
+            "pairs_sha256": todo.sha256,
+            "policy": policy,
+            "model_sha256": verifier.card.sha256,
+            "engine": [*verifier.engine, verifier.precision],
+        }
         try:
-            with journal.open("ab" if done else "wb") as file:
-                if not done:
-                    _write_line(file, header)
+            with journal.open("a+b") as file:
+                _lock(file)
+                if overwrite:
+                    file.truncate(0)
+                done = resume(file, header)
+                # all keys are given, also those done, so that no list becomes acceptable by being interrupted
+                results = verifier.verify_pairs(todo.keys, _read, policy=policy, start=done)
                 for row, result in enumerate(_progress(results, done, len(todo.keys)), start=done):
                     _write_line(file, row_of(row + 1, todo.written[row], result))
         except OSError as error:
             raise OutputUnwritable(f"{journal}: {error.strerror or error}") from error
+        except KeyboardInterrupt:
+            click.echo("interrupted; call it again with the same arguments, and it goes on from here", err=True)
+            raise
     counts = finish(journal, out)
     _tell(counts, out, as_json)
     return 0
@@ -115,7 +130,9 @@ def read_pairs(path: Path) -> PairList:
         raise InputInvalid(f"{path} is no CSV file in UTF-8: {error}") from error
     folder = Path(os.path.realpath(path)).parent
     resolved = {name: _key(folder, name) for pair in written for name in pair}
-    keys = [(resolved[reference], resolved[probe]) for reference, probe in written]
+    keys = [
+        (resolved[a] or f"{_NO_NAME}{row}", resolved[b] or f"{_NO_NAME}{row}") for row, (a, b) in enumerate(written)
+    ]
     return PairList(written, keys, hashlib.sha256(data).hexdigest())
 
 
@@ -129,29 +146,40 @@ def _key(folder: Path, name: str) -> str:
         return str(folder / name)
 
 
-def resume(journal: Path, header: dict[str, Any]) -> int:
-    """How many rows a stopped run has finished; a last line that was cut off is removed.
+def resume(journal: BinaryIO, header: dict[str, Any]) -> int:
+    """How many rows a stopped run has finished; a last line that was cut off is removed, a new journal gets its header.
 
-    Raises OutputUnwritable when the journal is of another list, policy or model, or cannot be read.
+    Raises OutputUnwritable when the journal is of another list, policy, model, engine or version.
     """
     lines, whole = 0, 0
-    try:
-        with journal.open("r+b") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                if lines == 0 and _parsed(line) != header:
-                    raise OutputUnwritable(
-                        f"{journal} holds an unfinished run over other pairs, or with another policy or model; "
-                        "finish that one, or start anew with --overwrite"
-                    )
-                lines, whole = lines + 1, whole + len(line)
-            file.truncate(whole)
-    except FileNotFoundError:
-        return 0
-    except OSError as error:
-        raise OutputUnwritable(f"{journal}: {error.strerror or error}") from error
+    journal.seek(0)
+    for line in journal:
+        if not line.endswith(b"\n"):
+            break
+        if lines == 0 and _parsed(line) != header:
+            raise OutputUnwritable(
+                f"{journal.name} holds an unfinished run over other pairs, or with another policy, model, engine or version of "
+                "visavis; finish that one, or start anew with --overwrite"
+            )
+        lines, whole = lines + 1, whole + len(line)
+    journal.truncate(whole)
+    if lines == 0:
+        _write_line(journal, header)
     return max(0, lines - 1)
+
+
+def _lock(journal: BinaryIO) -> None:
+    """Hold the journal until it is closed. Raises OutputUnwritable while another run holds it."""
+    try:
+        import fcntl
+    except ImportError:  # not POSIX
+        return
+    try:
+        fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputUnwritable(
+            f"{journal.name} is being written by another run; wait for it, or choose another --out"
+        ) from None
 
 
 def _parsed(line: bytes) -> Any:
@@ -242,7 +270,7 @@ def _pyarrow() -> tuple[Any, Any]:
 
 
 def _read(key: str) -> bytes:
-    if not key:
+    if key.startswith(_NO_NAME):
         raise InputInvalid("the row names no file; expected a path in each of the columns `reference` and `probe`")
     return read_photo(key)
 
