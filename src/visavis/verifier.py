@@ -32,7 +32,7 @@ from visavis.decision import (
 )
 from visavis.embedding import Embedder, Embedding, compare
 from visavis.errors import ImageError, ModelMismatch, PolicyUnsupported, TooManyComparisons, VisavisError
-from visavis.face import AlignedFace, Face, FaceDetector, align, assess, dominant, long_side_for
+from visavis.face import AlignedFace, Face, FaceDetector, align, assess, dominant, image_showing
 from visavis.image import DEFAULT_LIMITS, Image, Limits, Photo
 from visavis.weights import (
     Cache,
@@ -195,7 +195,7 @@ class Verifier(AbstractContextManager["Verifier"]):
     def _image(self, photo: Photo, face: Face) -> Image:
         """The photo at a scale that shows the face at least as finely as the model looks at it."""
         right, left = self.embedder.contract.landmarks_px[:2]
-        return photo.decode(long_side_for(photo, face, abs(left[0] - right[0])))
+        return image_showing(photo, face, abs(left[0] - right[0]))
 
     def _decide(self, reference: Acquisition, probe: Acquisition, policy: Policy, started: float) -> Decision:
         score = None

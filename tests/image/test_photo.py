@@ -280,14 +280,14 @@ def test_tiny_and_narrow_photos(size: tuple[int, int]) -> None:
             assert difference(image.pixels, np.full_like(image.pixels, (200, 100, 50))) <= 6
 
 
-def test_the_finest_image_is_kept_and_reused() -> None:
+def test_what_was_decoded_is_kept_and_serves_the_same_request_alone() -> None:
     photo = Photo(encoded(SOURCE, "JPEG"))
     coarse = photo.decode(50)
     finer = photo.decode(200)
     assert (coarse.reduction, finer.reduction) == (8, 2)
-    assert photo.decode(50) is finer
-    assert photo.decode(200) is finer
-    assert photo.decode() is photo.decode(100) is not finer
+    assert photo.decode(50) is coarse
+    assert photo.decode(200) is photo.decode(150) is finer
+    assert photo.decode() is photo.decode(400) is not finer
 
 
 def test_eight_threads_decode_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,7 +322,7 @@ def test_eight_threads_at_different_scales_and_photos() -> None:
         image = photos[image_format].decode(400 // reduction)
         fresh = Photo(encoded(SOURCE, "PNG")).decode()
         return (
-            image.reduction <= reduction
+            image.reduction == reduction
             and image.pixels.mean() == expected[image_format, image.reduction]
             and difference(fresh.pixels, SOURCE) == 0
         )

@@ -5,7 +5,7 @@ In: a `Photo`. Out: the faces in it, the one that dominates it, its quality meas
 """
 
 from visavis.face.align import AlignedFace, align, sample, similarity
-from visavis.face.detect import FaceDetector, long_side_for
+from visavis.face.detect import FaceDetector, image_showing
 from visavis.face.dominant import Dominance, central, dominant
 from visavis.face.quality import MEASURES, Measure, Quality, assess
 from visavis.face.value import Face
@@ -22,7 +22,7 @@ __all__ = [
     "assess",
     "central",
     "dominant",
-    "long_side_for",
+    "image_showing",
     "sample",
     "similarity",
 ]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from visavis.face.align import sample, similarity
 from visavis.face.value import Face
-from visavis.image import Photo
+from visavis.image import Image, Photo
 from visavis.weights import CompiledModel, ModelCard, ModelStore
 
 SCORE_MIN = 0.6
@@ -91,7 +91,7 @@ class FaceDetector:
         matrix = similarity(face.landmarks_px[:2], target)
         middle = np.full(2, side / 2)
         matrix[:, 2] = middle - matrix[:, :2] @ face.landmarks_px.mean(axis=0)
-        image = photo.decode(long_side_for(photo, face, inter_eye_px))
+        image = image_showing(photo, face, inter_eye_px)
         found = [
             (hypot(*(candidate.landmarks_px.mean(axis=0) - middle)), candidate)
             for candidate in self._run(sample(image, matrix, (side, side)))
@@ -104,7 +104,7 @@ class FaceDetector:
         return Face(face.box_px, landmarks, nearest.score)
 
     def _search(self, photo: Photo, level: int) -> tuple[Face, ...]:
-        image = photo.decode(max(level, _DECODED_PX if photo.format == "JPEG" else _LEVELS_PX[-1]))
+        image = photo.decode(max(level, _first_decoding_px(photo)))
         rows, columns = image.pixels.shape[:2]
         scale = min(1.0, level / max(rows, columns))
         size = max(1, round(columns * scale)), max(1, round(rows * scale))
@@ -157,10 +157,15 @@ class FaceDetector:
             return self._models[size]
 
 
-def long_side_for(photo: Photo, face: Face, inter_eye_px: float) -> int:
-    """The length that the photo's longer side needs for this face to have that inter-eye distance, at most its own."""
+def image_showing(photo: Photo, face: Face, inter_eye_px: float) -> Image:
+    """The photo at a scale at which this face's eyes are at least so many pixels apart, or at its own."""
     side = max(photo.size_px)
-    return min(side, round(side * inter_eye_px / max(face.inter_eye_distance_px, 1e-3)))
+    wanted = side * inter_eye_px / max(face.inter_eye_distance_px, 1e-3)
+    return photo.decode(max(_first_decoding_px(photo), min(side, round(wanted))))
+
+
+def _first_decoding_px(photo: Photo) -> int:
+    return _DECODED_PX if photo.format == "JPEG" else _LEVELS_PX[-1]
 
 
 @lru_cache(maxsize=16)

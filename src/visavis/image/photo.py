@@ -83,13 +83,14 @@ class Photo:
         self, source: bytes | bytearray | memoryview | NDArray[np.uint8], *, limits: Limits = DEFAULT_LIMITS
     ) -> None:
         self._lock = threading.Lock()
-        self._image: Image | None = None
+        self._images: dict[Reduction, Image] = {}
         self._data = b""
         self._orientation = 1
         self.format: ImageFormat | None = None
         if isinstance(source, np.ndarray):
-            self._image = Image(source.copy(), None, (source.shape[1], source.shape[0]) if source.ndim == 3 else (0, 0))
-            self.size_px = self._image.original_size_px
+            image = Image(source.copy(), None, (source.shape[1], source.shape[0]) if source.ndim == 3 else (0, 0))
+            self._images[1] = image
+            self.size_px = image.original_size_px
             _check_pixels(self.size_px, limits)
         elif isinstance(source, (bytes, bytearray, memoryview)):
             size = memoryview(source).nbytes
@@ -110,14 +111,14 @@ class Photo:
     def decode(self, long_side_px: int | None = None) -> Image:
         """The image at the smallest scale of 1, 1/2, 1/4, 1/8 whose longer side is at least `long_side_px`.
 
-        None means full scale. The finest image decoded so far is kept and serves coarser requests.
+        None means full scale. What was decoded is kept: the same request gives the same image, whatever came between.
         Raises TruncatedImage, DamagedImage, or ImageTooLarge when memory does not suffice.
         """
-        wanted = _reduction(max(self.size_px), long_side_px)
+        wanted = 1 if self.format is None else _reduction(max(self.size_px), long_side_px)
         with self._lock:
-            if self._image is None or self._image.reduction > wanted:
-                self._image = self._decode(wanted)
-            return self._image
+            if wanted not in self._images:
+                self._images[wanted] = self._decode(wanted)
+            return self._images[wanted]
 
     def _decode(self, reduction: Reduction) -> Image:
         with self._open() as picture:
