@@ -24,9 +24,23 @@ ALLOWED = {
 }
 """(file, function): why a product is needed there."""
 
-PRODUCTS = {"dot", "vdot", "inner", "outer", "matmul", "matvec", "vecmat", "vecdot", "tensordot", "einsum", "gemm"}
+PRODUCTS = {
+    "dot",
+    "vdot",
+    "inner",
+    "outer",
+    "matmul",
+    "matvec",
+    "vecmat",
+    "vecdot",
+    "multi_dot",
+    "tensordot",
+    "einsum",
+    "gemm",
+}
 DISTANCES = {"cdist", "pdist", "distance_matrix", "squareform", "pairwise_distances", "cosine_similarity", "batchDistance",
-             "BFMatcher", "FlannBasedMatcher", "kneighbors", "knnMatch", "argpartition"}  # fmt: skip
+             "BFMatcher", "BFMatcher_create", "FlannBasedMatcher",
+             "FlannBasedMatcher_create", "flann_Index", "matchTemplate", "kneighbors", "knnMatch", "argpartition"}  # fmt: skip
 SEARCH_MODULES = {"annoy", "autofaiss", "chromadb", "diskannpy", "elasticsearch", "faiss", "hdbscan", "hnswlib", "lancedb",
                   "milvus", "ngt", "nmslib", "opensearchpy", "pgvector", "pinecone", "pymilvus", "pynndescent",
                   "qdrant_client", "redisvl", "scann", "sklearn", "sqlite_vec", "sqlite_vss", "torch", "usearch", "vespa",

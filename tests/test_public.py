@@ -134,3 +134,17 @@ def _numbers(found: Acquisition) -> set[str]:
     assert found.report.face is not None
     values = [*found.embedding.vector.tolist(), *found.report.face.landmarks_px.ravel().tolist()]
     return {f"{abs(value):.{digits}f}" for value in values for digits in (3, 4)}
+
+
+def test_nothing_is_reported_to_anyone(tmp_path: Path) -> None:
+    """OpenVINO's package tells its maker of its import, unless its telemetry module is missing."""
+    script = """
+import sys
+sys.addaudithook(lambda event, _: event.startswith("socket.") and event != "socket.__new__" and sys.exit(event))
+from visavis import Verifier
+Verifier(cache_folder=None).close()
+"""
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "VISAVIS_CACHE": "none"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []

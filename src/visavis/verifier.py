@@ -16,6 +16,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +32,7 @@ from visavis.decision import (
     policy_named,
 )
 from visavis.embedding import Embedder, Embedding, compare
-from visavis.errors import ImageError, ModelMismatch, PolicyUnsupported, TooManyComparisons, VisavisError
+from visavis.errors import ImageError, PolicyUnsupported, TooManyComparisons, VisavisError
 from visavis.face import AlignedFace, Face, FaceDetector, align, assess, dominant, image_showing
 from visavis.image import DEFAULT_LIMITS, Image, Limits, Photo
 from visavis.weights import (
@@ -77,6 +78,7 @@ class Verifier(AbstractContextManager["Verifier"]):
 
     engine: 'openvino' (CPU), 'onnxruntime' (CPU) or 'cuda'. threads: how many photos are worked on at a time; by default
     the CPUs that this process may use. model: the card of the embedding model. places: where model files are looked for.
+    Switches OpenCV's own threads off in this process.
     cache_folder: where downloaded, folded and compiled models are kept, by default the user's own cache folder; None keeps
     none and starts slower.
     Raises a ModelError when a model is missing, changed or unreadable, or the engine is unavailable.
@@ -93,6 +95,7 @@ class Verifier(AbstractContextManager["Verifier"]):
         limits: Limits = DEFAULT_LIMITS,
         precision: Precision = "fastest",
     ) -> None:
+        cv2.setNumThreads(1)  # photos are what runs side by side; OpenCV would start a thread for every CPU of the host
         self.threads = available_threads() if threads is None else threads
         self.card = shipped_card(_EMBEDDER) if model is None else model
         self._limits = limits
@@ -157,7 +160,8 @@ class Verifier(AbstractContextManager["Verifier"]):
         """Verify a list of (reference, probe) pairs, named by keys that `read` turns into photos, from number `start` on.
 
         Yields one result a pair, in order; a fault with one photo is yielded in place of the decisions that needed it. A
-        photo in several pairs is read and embedded once, and forgotten after its last.
+        photo in several pairs is read and embedded once, and forgotten after its last. `read` is called on the verifier's own
+        threads, and must not call the verifier.
         Raises TooManyComparisons at once when a key is paired with more than 40 others, PolicyUnknown, PolicyUnsupported.
         """
         chosen = self._policy(policy)
@@ -244,8 +248,6 @@ class Verifier(AbstractContextManager["Verifier"]):
         try:
             reference, probe = _result_of(pending[pair[0]], "reference"), _result_of(pending[pair[1]], "probe")
             return self._decide(reference, probe, policy, started)
-        except ModelMismatch:
-            raise
         except VisavisError as error:
             return error
         except Exception as error:  # noqa: BLE001 - one pair must not end a batch of thousands

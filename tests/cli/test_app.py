@@ -210,3 +210,9 @@ class TestMain:
             assert answer.code == 0, answer.err
             assert answer.out.isascii()
         assert re.search(r"112 \\xd7 112 px", process("models", environment=narrow).out)
+
+
+def test_nothing_that_is_printed_steers_the_terminal(tmp_path: Path) -> None:
+    answer = call("verify", "\x1b[2J\x1b]0;title\x07.jpg", "b.jpg")
+    assert "\x1b" not in answer.err + answer.out
+    assert "\\x1b[2J" in answer.fault

@@ -157,3 +157,20 @@ def test_the_scale_that_shows_a_face_at_a_wanted_size() -> None:
     for inter_eye_px, reduction in ((25, 4), (125, 4), (126, 2), (200, 2), (251, 1), (500, 1), (900, 1)):
         assert image_showing(photo, face, inter_eye_px).reduction == reduction
     assert image_showing(photo, Face(face.box_px, np.zeros((5, 2), dtype=np.float32), 0.9), 25).reduction == 1
+
+
+def test_a_picture_held_on_the_nose_is_never_taken_for_the_face(verifier: Verifier) -> None:
+    """The face that dominates decides; a small portrait in the middle of it is another's."""
+    photo = pixels("P001", "studio_portrait", 1400).copy()
+    report = verifier.acquire(photo).report
+    assert report.face is not None
+    nose_x, nose_y = report.face.landmarks_px[2].astype(int)
+    small = pixels("P002", "studio_portrait", 150)
+    height, width = small.shape[:2]
+    photo[nose_y - height // 2 : nose_y - height // 2 + height, nose_x - width // 2 : nose_x - width // 2 + width] = (
+        small
+    )
+    decision = verifier.verify(reference=pixels("P002", "amateur_selfie"), probe=photo)
+    assert decision.outcome is not Outcome.MATCH
+    if decision.probe.face is not None:
+        assert decision.probe.face.inter_eye_distance_px > 0.6 * report.face.inter_eye_distance_px

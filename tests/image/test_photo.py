@@ -542,3 +542,13 @@ def test_errors_hold_no_contents() -> None:
     with pytest.raises(TruncatedImage) as caught:
         Photo(data).decode()
     assert str(caught.value) == "the PNG file ends before its picture does; send the whole file"
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
+    """Each scan makes the decoder pass over the whole picture: a few bytes a scan would buy a second of work."""
+    data = encoded(SOURCE, "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    scan = data[last : data.rindex(b"\xff\xd9")]
+    assert Photo(data[:last] + 3 * scan + b"\xff\xd9").decode().pixels.size
+    with pytest.raises(DamagedImage, match="scans"):
+        Photo(data[:last] + 150 * scan + b"\xff\xd9")

@@ -184,8 +184,17 @@ class TestFolder:
     def test_the_users_folder_is_named_and_not_made(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-        assert "visavis" in user_cache_folder().parts
+        folder = user_cache_folder()
+        assert folder is not None
+        assert "visavis" in folder.parts
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_user_without_a_home_has_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse_home(*_: object, **__: object) -> NoReturn:
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr("platformdirs.user_cache_path", refuse_home)
+        assert user_cache_folder() is None
 
 
 def refuse(*_: object, **__: object) -> NoReturn:

@@ -40,7 +40,14 @@ class Recorder:
     def __init__(self) -> None:
         self.asked: list[tuple[str, tuple[int, int, int], Precision]] = []
 
-    def compile(self, network: Network, shape: tuple[int, int, int], precision: Precision = "fastest") -> CompiledModel:
+    def compile(
+        self,
+        network: Network,
+        shape: tuple[int, int, int],
+        precision: Precision = "fastest",
+        *,
+        one_at_a_time: bool = False,
+    ) -> CompiledModel:
         self.asked.append((network.key, shape, precision))
         return Nothing()
 

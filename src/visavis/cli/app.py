@@ -12,6 +12,7 @@ import click
 
 from visavis._version import __version__
 from visavis.cli.batch import batch
+from visavis.cli.common import printable
 from visavis.cli.demo import demo
 from visavis.cli.doctor import doctor
 from visavis.cli.models import models
@@ -77,5 +78,5 @@ def main() -> NoReturn:
 
 def _fault(code: str, message: str) -> int:
     with contextlib.suppress(OSError):  # nobody may be reading standard error either; the exit code still tells
-        click.echo(f"visavis: {' '.join(message.split())} [{code}]", err=True)
+        click.echo(f"visavis: {printable(' '.join(message.split()))} [{code}]", err=True)
     return FAULT

@@ -9,9 +9,10 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -42,7 +43,6 @@ class PairList:
 
     written: list[tuple[str, str]]
     keys: list[tuple[str, str]]
-    sha256: str
 
 
 @click.command()
@@ -75,23 +75,22 @@ def batch(
     """
     if out.suffix not in FORMATS:
         raise click.UsageError(f"--out must end in {', '.join(FORMATS)}, not {out.name!r}")
-    if os.path.realpath(out) == os.path.realpath(pairs):
+    journal = out.with_name(out.name + ".partial")
+    if os.path.realpath(pairs) in (os.path.realpath(out), os.path.realpath(journal)):
         raise click.UsageError("--out would replace the list of pairs; choose another name")
     if out.suffix == ".parquet":
         _pyarrow()
     todo = read_pairs(pairs)
-    if os.path.lexists(out) and not overwrite:
-        raise OutputUnwritable(f"{out} exists; choose another name, or replace it with --overwrite")
+    _refuse_existing(out, overwrite)
     if not out.parent.is_dir():
         raise OutputUnwritable(f"{out.parent} is no folder; make it first, or choose another place for the results")
     from visavis.verifier import refuse_searches
 
     refuse_searches(todo.keys)
-    journal = out.with_name(out.name + ".partial")
     with make_verifier(engine, threads, model) as verifier:
         header = {
             "version": __version__,
-            "pairs_sha256": todo.sha256,
+            "pairs_sha256": hashlib.sha256(json.dumps(todo.keys).encode()).hexdigest(),
             "policy": policy,
             "model_sha256": verifier.card.sha256,
             "engine": [*verifier.engine, verifier.precision],
@@ -99,6 +98,7 @@ def batch(
         try:
             with journal.open("a+b") as file:
                 _lock(file)
+                _refuse_existing(out, overwrite)  # another run may have finished meanwhile
                 if overwrite:
                     file.truncate(0)
                 done = resume(file, header)
@@ -106,12 +106,12 @@ def batch(
                 results = verifier.verify_pairs(todo.keys, _read, policy=policy, start=done)
                 for row, result in enumerate(_progress(results, done, len(todo.keys)), start=done):
                     _write_line(file, row_of(row + 1, todo.written[row], result))
+                counts = finish(journal, out)
         except OSError as error:
             raise OutputUnwritable(f"{journal}: {error.strerror or error}") from error
         except KeyboardInterrupt:
             click.echo("interrupted; call it again with the same arguments, and it goes on from here", err=True)
             raise
-    counts = finish(journal, out)
     _tell(counts, out, as_json)
     return 0
 
@@ -133,7 +133,7 @@ def read_pairs(path: Path) -> PairList:
     keys = [
         (resolved[a] or f"{_NO_NAME}{row}", resolved[b] or f"{_NO_NAME}{row}") for row, (a, b) in enumerate(written)
     ]
-    return PairList(written, keys, hashlib.sha256(data).hexdigest())
+    return PairList(written, keys)
 
 
 def _key(folder: Path, name: str) -> str:
@@ -153,19 +153,26 @@ def resume(journal: BinaryIO, header: dict[str, Any]) -> int:
     """
     lines, whole = 0, 0
     journal.seek(0)
+    expected = json.dumps(header).encode()
     for line in journal:
-        if not line.endswith(b"\n"):
-            break
-        if lines == 0 and _parsed(line) != header:
+        cut_off = not line.endswith(b"\n")
+        if lines == 0 and not (expected.startswith(line) if cut_off else _parsed(line) == header):
             raise OutputUnwritable(
                 f"{journal.name} holds an unfinished run over other pairs, or with another policy, model, engine or version of "
                 "visavis; finish that one, or start anew with --overwrite"
             )
+        if cut_off:
+            break
         lines, whole = lines + 1, whole + len(line)
     journal.truncate(whole)
     if lines == 0:
         _write_line(journal, header)
     return max(0, lines - 1)
+
+
+def _refuse_existing(out: Path, overwrite: bool) -> None:
+    if os.path.lexists(out) and not overwrite:
+        raise OutputUnwritable(f"{out} exists; choose another name, or replace it with --overwrite")
 
 
 def _lock(journal: BinaryIO) -> None:
@@ -216,13 +223,9 @@ def finish(journal: Path, out: Path) -> dict[str, int]:
                 yield row
 
     if out.suffix == ".jsonl":
-        write_file(out, b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows()))
+        write_file(out, (json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows()))
     elif out.suffix == ".csv":
-        text = io.StringIO(newline="")
-        table = csv.DictWriter(text, COLUMNS)
-        table.writeheader()
-        table.writerows(map(flat, rows()))
-        write_file(out, text.getvalue().encode())
+        write_file(out, (_csv_line(values) for values in chain([COLUMNS], (flat(row).values() for row in rows()))))
     else:
         write_file(out, _parquet(rows()))
     journal.unlink()
@@ -246,6 +249,12 @@ def flat(row: dict[str, Any]) -> dict[str, Any]:
         error.get("message"), error.get("parameter"),
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def _csv_line(values: Iterable[Any]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(values)
+    return text.getvalue().encode()
 
 
 def _parquet(rows: Iterator[dict[str, Any]]) -> bytes:
@@ -272,6 +281,8 @@ def _pyarrow() -> tuple[Any, Any]:
 def _read(key: str) -> bytes:
     if key.startswith(_NO_NAME):
         raise InputInvalid("the row names no file; expected a path in each of the columns `reference` and `probe`")
+    if Path(key).exists() and not Path(key).is_file():
+        raise InputInvalid(f"{key}: not a regular file; expected a photo")  # a pipe or device would block the run
     return read_photo(key)
 
 

@@ -1,7 +1,7 @@
 """What several commands share: engine options, reading photos, writing results."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -98,14 +98,21 @@ def read_photo(path: str | Path) -> bytes:
     return data
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a result whole or not at all. Raises OutputUnwritable."""
+def write_file(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write a result, in one piece or in parts, whole or not at all. Raises OutputUnwritable."""
     from visavis.weights import write_atomically
 
     try:
         write_atomically(path, data)
     except OSError as error:
         raise OutputUnwritable(f"{path}: {error.strerror or error}") from error
+
+
+def printable(text: str) -> str:
+    """Text from files, safe to show: what could steer a terminal is written as its escape sequence."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
 
 
 def print_json(value: Any) -> None:

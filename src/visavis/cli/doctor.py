@@ -100,7 +100,7 @@ def _cache(folder: Any) -> Finding:
         return Finding(
             "cache", "note", "switched off: every start folds and compiles the models", "unset VISAVIS_CACHE"
         )
-    if Cache(folder).folder is None:
+    if Cache(folder).folder is None or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         advice = f"make it yours alone: chown and chmod 700 {folder}, or set VISAVIS_CACHE to another folder"
         return Finding("cache", "note", f"{folder} cannot be used: not writable, or others can write to it", advice)
     used = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from visavis.cli.common import json_option, print_json, settings
+from visavis.cli.common import json_option, print_json, printable, settings
 from visavis.errors import ModelError
 
 
@@ -55,7 +55,6 @@ def _plain(card: Any) -> dict[str, Any]:
 
 def _tell(card: Any, state: dict[str, Any]) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -66,15 +65,27 @@ def _tell(card: Any, state: dict[str, Any]) -> None:
     good = state["status"] == "ok"
     for name, value in (
         ("purpose", card.purpose.replace("_", " ")),
-        ("found", escape(f"{state['origin']}: {state['path']}") if good else f"[red]{escape(state['detail'])}[/red]"),
-        ("file", escape(card.file)),
+        (
+            "found",
+            _plain_text(f"{state['origin']}: {state['path']}")
+            if good
+            else f"[red]{_plain_text(state['detail'])}[/red]",
+        ),
+        ("file", _plain_text(card.file)),
         ("SHA-256", card.sha256 + (" (checked)" if good else "")),
-        ("licence", escape(card.licence)),
-        ("provenance", escape(card.provenance)),
-        ("training data", escape(card.training_data)),
+        ("licence", _plain_text(card.licence)),
+        ("provenance", _plain_text(card.provenance)),
+        ("training data", _plain_text(card.training_data)),
         ("input", f"{card.input.size_px[1]} × {card.input.size_px[0]} px, {card.input.colour}"),
     ):
         table.add_row(name, value)
     console = Console()
     console.print(table)
     console.print()
+
+
+def _plain_text(text: str) -> str:
+    """Text from a manifest or a path, as it stands."""
+    from rich.markup import escape
+
+    return escape(printable(text))

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visavis.cli.common import engine_options, json_option, make_verifier, one_in, policy_option, print_json, read_photo
+from visavis.cli.common import (
+    engine_options,
+    json_option,
+    make_verifier,
+    one_in,
+    policy_option,
+    print_json,
+    printable,
+    read_photo,
+)
 from visavis.errors import VisavisError
 
 if TYPE_CHECKING:
@@ -70,7 +79,7 @@ def verify(
             print_json({"outcome": None, "error": fault})
         elif parameter is not None:
             photo = reference if parameter == "reference" else probe
-            click.echo(f"{parameter} {photo}:", err=True)
+            click.echo(f"{parameter} {printable(photo)}:", err=True)
         raise
     if as_json:
         print_json(decision.to_dict())
@@ -102,7 +111,7 @@ def _tell(decision: "Decision") -> None:
             f"  of pairs of different people, {fewer}{one_in(comparison.fmr.value)} scores this high "
             f"(95 % interval {one_in(comparison.fmr.lower)} to {one_in(comparison.fmr.upper)}{extrapolated})"
         )
-        click.echo(f"  measured on {decision.calibration.dataset}, {decision.calibration.date}")
+        click.echo(printable(f"  measured on {decision.calibration.dataset}, {decision.calibration.date}"))
     if decision.extrapolated:
         click.echo(f"  policy {decision.policy.name} rests on extrapolation: the data show no rate that low")
     click.echo("  liveness was not checked: a photo of a photo would score the same")

@@ -47,7 +47,11 @@ class Embedder:
         return [self._embedding(vector) for vector in self._vectors(batch)]
 
     def _vectors(self, batch: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[np.ndarray]:
-        (output,) = self._model.run(batch)
+        output, *others = self._model.run(batch)
+        if others:
+            raise ModelUnreadable(
+                f"the model {self._card.id} has {1 + len(others)} outputs; expected the embedding alone"
+            )
         return list(output.reshape(len(batch), -1))
 
     def _embedding(self, vector: np.ndarray) -> Embedding:

@@ -23,17 +23,23 @@ SCORE_MIN = 0.6
 """Detector score under which a candidate is no face."""
 
 _LEVELS_PX = (256, 640, 1280, 2560)
-_DECODED_PX = 1000
+_DECODED_PX = 600
 """Longer side of a JPEG as it is decoded at first: hardly slower than less, and most faces in it need no second decoding.
 Other formats are decoded whole in any case, so they are kept large enough for every level."""
-_TRUSTED_PX = 16.0
+_TRUSTED_PX = 12.0
 """Inter-eye distance at a level's scale from which its faces are taken without looking closer."""
+_SHOWN_PX = 40.0
+"""Inter-eye distance up to which a photo is decoded finer for a closer look: about that of the calibration's photos."""
 _LOOKS_PX = ((256, 56.0), (320, 80.0))
 """Side of a crop, and the inter-eye distance that the face has in it."""
 _UPRIGHT_SCORE = 0.88
 """Faces in upright photos score more (all but 0.1 % on lfw-dev); under it, the photo may lie on its side."""
 _EYES_TO_BOX = 0.4
 """Inter-eye distance over the square root of the box's area, roughly."""
+_SAME_FACE = 1.7
+"""By how much a look may differ from what was found before and be of the same face: a picture held on the nose is another."""
+_ONE_AT_A_TIME_PX = 1280
+_CANDIDATES_MAX = 1000
 _OVERLAP_MAX = 0.3
 _STRIDES = (8, 16, 32)
 
@@ -91,10 +97,11 @@ class FaceDetector:
         matrix = similarity(face.landmarks_px[:2], target)
         middle = np.full(2, side / 2)
         matrix[:, 2] = middle - matrix[:, :2] @ face.landmarks_px.mean(axis=0)
-        image = image_showing(photo, face, inter_eye_px)
+        image = image_showing(photo, face, _SHOWN_PX)
         found = [
             (hypot(*(candidate.landmarks_px.mean(axis=0) - middle)), candidate)
             for candidate in self._run(sample(image, matrix, (side, side)))
+            if 1 / _SAME_FACE < candidate.inter_eye_distance_px / inter_eye_px < _SAME_FACE
         ]
         off_centre, nearest = min(found, key=lambda item: item[0], default=(float(side), None))
         if nearest is None or off_centre > inter_eye_px / 2:
@@ -140,6 +147,9 @@ class FaceDetector:
         if not scores:
             return []
         all_scores, all_boxes, all_points = map(np.concatenate, (scores, boxes, points))
+        if len(all_scores) > _CANDIDATES_MAX:
+            surest = np.argsort(-all_scores, kind="stable")[:_CANDIDATES_MAX]
+            all_scores, all_boxes, all_points = all_scores[surest], all_boxes[surest], all_points[surest]
         kept = np.asarray(
             cv2.dnn.NMSBoxes(all_boxes.tolist(), all_scores.tolist(), SCORE_MIN, _OVERLAP_MAX), dtype=np.intp
         )
@@ -150,11 +160,17 @@ class FaceDetector:
         return faces
 
     def _model(self, size: int) -> CompiledModel:
-        with self._lock:
-            if size not in self._models:
-                # float32: bfloat16 moves landmarks and saves little on so small a network
-                self._models[size] = self._store.compile(self._card, (size, size), precision="float32")
-            return self._models[size]
+        model = self._models.get(size)
+        if model is None:
+            with self._lock:
+                model = self._models.get(size) or self._store.compile(
+                    self._card,
+                    (size, size),
+                    precision="float32",  # bfloat16 moves landmarks and saves little on so small a network
+                    one_at_a_time=size >= _ONE_AT_A_TIME_PX,
+                )
+                self._models[size] = model
+        return model
 
 
 def image_showing(photo: Photo, face: Face, inter_eye_px: float) -> Image:

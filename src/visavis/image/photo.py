@@ -12,6 +12,7 @@ from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import AvifImagePlugin
 from PIL import Image as PillowImage
 
 from visavis.errors import DamagedImage, ImageError, ImageTooLarge, TruncatedImage, UnsupportedImage
@@ -21,6 +22,9 @@ from visavis.image.sniff import ImageFormat, sniff
 Reduction = Literal[1, 2, 4, 8]
 _REDUCTIONS: tuple[Reduction, ...] = (8, 4, 2, 1)
 _ORIENTATION = 0x0112
+_SCANS_MAX = 100
+"""Each scan of a progressive JPEG makes the decoder pass over the whole picture, however few bytes the scan has."""
+_BOXES_MAX = 1000
 _TRANSPOSES = {
     2: PillowImage.Transpose.FLIP_LEFT_RIGHT,
     3: PillowImage.Transpose.ROTATE_180,
@@ -37,7 +41,7 @@ class Limits:
     """What is refused before decoding. A decoded photo takes 10 to 20 bytes of memory a pixel while it is decoded."""
 
     max_bytes: int = 32 * 1024 * 1024
-    max_pixels: int = 50_000_000
+    max_pixels: int = 64_000_000
 
 
 DEFAULT_LIMITS = Limits()
@@ -184,7 +188,10 @@ def _pillow(data: bytes, image_format: ImageFormat | None) -> PillowImage.Image:
 
         pi_heif.options.DECODE_THREADS = 1
         return cast("PillowImage.Image", pi_heif.HeifImageFile(io.BytesIO(data)))
+    if image_format == "JPEG" and data.count(b"\xff\xda") > _SCANS_MAX:
+        raise DamagedImage(f"the JPEG file has over {_SCANS_MAX} scans; a photo has a dozen at most")
     if image_format == "AVIF":
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
         data = _AVIF_EXIF.sub(rb"\1free", data)
     return PillowImage.open(io.BytesIO(data), formats=[str(image_format)])
 
@@ -207,7 +214,9 @@ def _ends_early(data: bytes, image_format: ImageFormat | None, message: str) -> 
 def _boxes_end(data: bytes) -> int:
     """Where the last of the ISO base media boxes says that it ends."""
     at = 0
-    while at + 8 <= len(data):
+    for _ in range(_BOXES_MAX):
+        if at + 8 > len(data):
+            break
         size = int.from_bytes(data[at : at + 4], "big")
         if size == 1:
             size = int.from_bytes(data[at + 8 : at + 16], "big")

@@ -54,11 +54,14 @@ class Cache:
                 write_atomically(self.folder / key, _MAGIC + hashlib.sha256(data).digest() + data)
 
 
-def user_cache_folder() -> Path:
-    """The user's own cache folder for visavis, where the platform keeps such things."""
+def user_cache_folder() -> Path | None:
+    """The user's own cache folder for visavis, where the platform keeps such things; None for a user without a home."""
     import platformdirs
 
-    return platformdirs.user_cache_path("visavis", appauthor=False)
+    try:
+        return platformdirs.user_cache_path("visavis", appauthor=False)
+    except RuntimeError:
+        return None
 
 
 def _is_private(folder: Path) -> bool:

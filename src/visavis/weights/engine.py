@@ -58,8 +58,18 @@ class Engine(Protocol):
         """The library's version, part of cache keys."""
         ...
 
-    def compile(self, network: Network, shape: tuple[int, int, int], precision: Precision = "fastest") -> CompiledModel:
-        """Compile for inputs of `shape` (C, H, W). Raises ModelUnreadable when the network cannot be run."""
+    def compile(
+        self,
+        network: Network,
+        shape: tuple[int, int, int],
+        precision: Precision = "fastest",
+        *,
+        one_at_a_time: bool = False,
+    ) -> CompiledModel:
+        """Compile for inputs of `shape` (C, H, W). Raises ModelUnreadable when the network cannot be run.
+
+        one_at_a_time: run one inference at a time, on all threads; for inputs so large that several would take too much memory.
+        """
         ...
 
 

@@ -5,7 +5,7 @@ import http.client
 import os
 import secrets
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -83,7 +83,7 @@ def fetch(card: ModelCard, places: Places) -> Found:
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ModelNotFound(f"{card.file} cannot be fetched from {card.upstream}: {error}") from error
     _check(card, data, card.upstream)
-    target = places.cache / card.file
+    target = _kept(card, places.cache)
     try:
         write_atomically(target, data)
     except OSError as error:
@@ -91,7 +91,7 @@ def fetch(card: ModelCard, places: Places) -> Found:
     return Found("cache", target)
 
 
-def write_atomically(target: Path, data: bytes) -> None:
+def write_atomically(target: Path, data: bytes | Iterable[bytes]) -> None:
     """Write so that readers and other writers see the old file or the whole new one, never a part.
 
     Missing folders are made, and permissions follow the user's umask. Raises OSError.
@@ -100,13 +100,18 @@ def write_atomically(target: Path, data: bytes) -> None:
     part = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         with part.open("xb") as file:
-            file.write(data)
+            file.writelines((data,) if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _kept(card: ModelCard, cache: Path) -> Path:
+    """Where a download is kept: beside its manifest, or in a folder of its own, apart from the cache's entries."""
+    return (cache / "models" if card.folder is None else card.folder) / card.file
 
 
 def _candidates(card: ModelCard, places: Places) -> Iterator[Found]:
@@ -116,7 +121,7 @@ def _candidates(card: ModelCard, places: Places) -> Iterator[Found]:
     if places.folder is not None:
         yield Found("folder", places.folder / card.file)
     if places.cache is not None:
-        yield Found("cache", places.cache / card.file)
+        yield Found("cache", _kept(card, places.cache))
     if card.wheel is not None:
         try:
             wheel = metadata.distribution(card.wheel.distribution)

@@ -30,10 +30,15 @@ class ONNXRuntimeEngine:
             )
 
     def compile(
-        self, network: Network, shape: tuple[int, int, int], precision: Precision = "fastest"
+        self,
+        network: Network,
+        shape: tuple[int, int, int],
+        precision: Precision = "fastest",
+        *,
+        one_at_a_time: bool = False,
     ) -> "ONNXRuntimeModel":
         """See `Engine.compile`. Computes in float32 whatever `precision` is."""
-        del precision
+        del precision, one_at_a_time
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4

@@ -6,6 +6,7 @@ many, and single-threaded work on several inputs wastes nothing on waiting. Batc
 """
 
 import hashlib
+import sys
 from queue import SimpleQueue
 from typing import Any
 
@@ -16,6 +17,8 @@ from visavis.errors import EngineUnavailable, ModelUnreadable
 from visavis.weights.cache import Cache
 from visavis.weights.engine import EngineName, Network, Precision
 
+# OpenVINO's package reports its import to its maker unless the module that does so is missing.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 try:
     import openvino
 except ImportError as error:  # pragma: no cover - a core dependency; seen only in broken installations
@@ -33,21 +36,27 @@ class OpenVINOEngine:
         self._core = openvino.Core()
 
     def compile(
-        self, network: Network, shape: tuple[int, int, int], precision: Precision = "fastest"
+        self,
+        network: Network,
+        shape: tuple[int, int, int],
+        precision: Precision = "fastest",
+        *,
+        one_at_a_time: bool = False,
     ) -> "OpenVINOModel":
         """See `Engine.compile`."""
+        requests = 1 if one_at_a_time else self._threads
         options: dict[str, Any] = {
-            "NUM_STREAMS": self._threads,
+            "NUM_STREAMS": requests,
             "INFERENCE_NUM_THREADS": self._threads,
             "ENABLE_CPU_PINNING": False,
         }
         if precision == "float32":
             options["INFERENCE_PRECISION_HINT"] = "f32"
-        key = self._cache_key(network, shape, precision)
+        key = self._cache_key(network, shape, precision, requests)
         blob = self._cache.get(key)
         if blob is not None:
             try:
-                return OpenVINOModel(self._core.import_model(blob, "CPU", options), self._threads)
+                return OpenVINOModel(self._core.import_model(blob, "CPU", options), requests)
             except RuntimeError:
                 pass  # made by a build that names itself alike: make it anew
         try:
@@ -57,11 +66,11 @@ class OpenVINOEngine:
         except RuntimeError as error:
             raise ModelUnreadable(f"OpenVINO cannot run the model for inputs of {shape}: {error}") from error
         self._cache.put(key, _bytes(compiled.export_model()))
-        return OpenVINOModel(compiled, self._threads)
+        return OpenVINOModel(compiled, requests)
 
-    def _cache_key(self, network: Network, shape: tuple[int, int, int], precision: Precision) -> str:
+    def _cache_key(self, network: Network, shape: tuple[int, int, int], precision: Precision, requests: int) -> str:
         processor = [self._core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
-        what = (network.key, self.version, shape, precision, self._threads, processor)
+        what = (network.key, self.version, shape, precision, self._threads, requests, processor)
         return f"openvino-{hashlib.sha256(repr(what).encode()).hexdigest()[:32]}"
 
 

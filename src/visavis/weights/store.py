@@ -23,7 +23,14 @@ class ModelStore:
         return Network(key, lambda: self._cache.get_or_make(key, lambda: fold(data)))
 
     def compile(
-        self, card: ModelCard, size_px: tuple[int, int] | None = None, precision: Precision = "fastest"
+        self,
+        card: ModelCard,
+        size_px: tuple[int, int] | None = None,
+        precision: Precision = "fastest",
+        *,
+        one_at_a_time: bool = False,
     ) -> CompiledModel:
         """The model, compiled for three-channel inputs of `size_px` (height, width); by default the card's own size."""
-        return self.engine.compile(self.network(card), (3, *(size_px or card.input.size_px)), precision)
+        return self.engine.compile(
+            self.network(card), (3, *(size_px or card.input.size_px)), precision, one_at_a_time=one_at_a_time
+        )
