@@ -76,8 +76,8 @@ class Acquisition:
 class Verifier(AbstractContextManager["Verifier"]):
     """Verifies one probe against one reference. Loads its models once; every method may be called from many threads.
 
-    engine: 'openvino' (CPU), 'onnxruntime' (CPU) or 'cuda'. threads: how many photos are worked on at a time; by default
-    the CPUs that this process may use. model: the card of the embedding model. places: where model files are looked for.
+    engine: 'openvino' (CPU), 'onnxruntime' (CPU) or 'cuda'. threads: how many networks run at a time; by default the CPUs
+    that this process may use. model: the card of the embedding model. places: where model files are looked for.
     Switches OpenCV's own threads off in this process.
     cache_folder: where downloaded, folded and compiled models are kept, by default the user's own cache folder; None keeps
     none and starts slower.
@@ -110,7 +110,8 @@ class Verifier(AbstractContextManager["Verifier"]):
         )
         self._detector = FaceDetector(store, shipped_card(_DETECTOR))
         self.embedder = Embedder(store, self.card, precision)
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="visavis")
+        # Twice as many photos are in hand as networks run at a time: while one waits for Python, another computes.
+        self._pool = ThreadPoolExecutor(2 * self.threads, thread_name_prefix="visavis")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -149,7 +149,7 @@ class TestFetch:
         assert sorted(asked) == sorted(str(card.upstream) for card in shipped_cards())
         assert call("models", "--fetch").code == call("models").code == 0
         assert len(asked) == 2
-        assert {path.name for path in own_cache.iterdir()} == {card.file for card in shipped_cards()}
+        assert {path.name for path in (own_cache / "models").iterdir()} == {card.file for card in shipped_cards()}
 
     def test_asks_for_nothing_that_is_there(self, asked: list[str]) -> None:
         assert call("models", "--fetch").code == 0

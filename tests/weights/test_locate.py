@@ -20,8 +20,8 @@ _DATA = b"a model"
 
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
-    for name in ("folder", "cache"):
-        (tmp_path / name).mkdir()
+    for name in ("folder", "cache/models"):
+        (tmp_path / name).mkdir(parents=True)
     return Places(folder=tmp_path / "folder", cache=tmp_path / "cache")
 
 
@@ -36,12 +36,12 @@ class TestLocate:
         card = shipped_card(SFACE)
         assert places.folder is not None
         assert places.cache is not None
-        for place in (places.folder, places.cache):
+        for place in (places.folder, places.cache / "models"):
             (place / card.file).write_bytes(_DATA)
         assert locate(card, places).origin == "folder"
         (places.folder / card.file).unlink()
         assert locate(card, places).origin == "cache"
-        (places.cache / card.file).unlink()
+        (places.cache / "models" / card.file).unlink()
         assert locate(card, places).origin == "wheel"
         assert locate(card, Places()).origin == "wheel"
 
@@ -87,13 +87,15 @@ class TestLocate:
 class TestRead:
     def test_the_bytes_are_those_of_the_file(self, card: ModelCard, places: Places) -> None:
         assert places.cache is not None
-        (places.cache / card.file).write_bytes(_DATA)
+        (places.cache / "models" / card.file).write_bytes(_DATA)
         assert read(card, places) == _DATA
 
     @pytest.mark.parametrize("where", ["folder", "cache"])
     def test_a_wrong_file_stops_the_search_though_the_right_one_is_installed(self, where: str, places: Places) -> None:
         card = shipped_card(SFACE)
-        wrong = getattr(places, where) / card.file
+        assert places.folder is not None
+        assert places.cache is not None
+        wrong = {"folder": places.folder, "cache": places.cache / "models"}[where] / card.file
         wrong.write_bytes(_DATA)
         with pytest.raises(ModelHashMismatch) as caught:
             read(card, places)
@@ -110,7 +112,7 @@ class TestRead:
             raise PermissionError(13, "Permission denied", str(path))
 
         assert places.cache is not None
-        (places.cache / card.file).write_bytes(_DATA)
+        (places.cache / "models" / card.file).write_bytes(_DATA)
         monkeypatch.setattr(Path, "read_bytes", refuse)
         with pytest.raises(ModelNotFound, match=r"tiny\.onnx cannot be read: .*Permission denied"):
             read(card, places)
@@ -139,10 +141,10 @@ class TestFetch:
         monkeypatch.setattr(urllib.request, "urlopen", upstream)
         found = fetch(card, places)
         assert places.cache is not None
-        assert (found.origin, found.path) == ("cache", places.cache / card.file)
+        assert (found.origin, found.path) == ("cache", places.cache / "models" / card.file)
         assert upstream.asked == [card.upstream]
         assert read(card, places) == _DATA
-        assert files(places) == [f"cache/{card.file}"]
+        assert files(places) == [f"cache/models/{card.file}"]
 
     def test_another_file_is_refused_and_not_kept(
         self, card: ModelCard, places: Places, monkeypatch: pytest.MonkeyPatch

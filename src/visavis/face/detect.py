@@ -23,7 +23,7 @@ SCORE_MIN = 0.6
 """Detector score under which a candidate is no face."""
 
 _LEVELS_PX = (256, 640, 1280, 2560)
-_DECODED_PX = 600
+_DECODED_PX = 1000
 """Longer side of a JPEG as it is decoded at first: hardly slower than less, and most faces in it need no second decoding.
 Other formats are decoded whole in any case, so they are kept large enough for every level."""
 _TRUSTED_PX = 12.0

@@ -102,6 +102,8 @@ class Photo:
                 raise ImageTooLarge(f"the file has {size:,} bytes; at most {limits.max_bytes:,} are accepted")
             self._data = bytes(source)
             self.format = sniff(self._data)
+            if self.format == "JPEG" and self._data.count(b"\xff\xda") > _SCANS_MAX:
+                raise DamagedImage(f"the JPEG file has over {_SCANS_MAX} scans; a photo has a dozen at most")
             with self._open() as picture:
                 _check_pixels(picture.size, limits)
                 self._orientation = self._orientation_of(picture)
@@ -188,8 +190,6 @@ def _pillow(data: bytes, image_format: ImageFormat | None) -> PillowImage.Image:
 
         pi_heif.options.DECODE_THREADS = 1
         return cast("PillowImage.Image", pi_heif.HeifImageFile(io.BytesIO(data)))
-    if image_format == "JPEG" and data.count(b"\xff\xda") > _SCANS_MAX:
-        raise DamagedImage(f"the JPEG file has over {_SCANS_MAX} scans; a photo has a dozen at most")
     if image_format == "AVIF":
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
         data = _AVIF_EXIF.sub(rb"\1free", data)
