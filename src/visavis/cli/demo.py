@@ -15,7 +15,7 @@ from visavis.errors import ExtraMissing, VisavisError
 
 if TYPE_CHECKING:
     from visavis.decision import Decision
-    from visavis.verifier import Verifier
+    from visavis.face import Face
 
 _REFERENCE, _PROBE = "studio_portrait", "amateur_selfie"
 _THUMB_PX = 150
@@ -51,12 +51,16 @@ def demo(out: Path, policy: str, as_json: bool, engine: str | None, threads: int
             if isinstance(result, VisavisError):
                 raise result
             decisions[first[0], second[0]] = result
-        thumbs = {(name, kind): _thumb(verifier, read((name, kind))) for name in names for kind in (_REFERENCE, _PROBE)}
-    page = out / "index.html"
-    write_file(page, _page(names, decisions, thumbs, policy).encode())
     mated = [decisions[name, name] for name in names]
     passed = sum(decision.outcome == "match" for decision in mated)
     alike = [pair for pair, decision in decisions.items() if pair[0] != pair[1] and decision.outcome == "match"]
+    thumbs = {}
+    for name, decision in zip(names, mated, strict=True):
+        thumbs[name, _REFERENCE] = _thumb(read((name, _REFERENCE)), decision.reference.face)
+        thumbs[name, _PROBE] = _thumb(read((name, _PROBE)), decision.probe.face)
+    in_words = _alike_in_words(alike, len(decisions) - len(mated), policy)
+    page = out / "index.html"
+    write_file(page, _page(names, decisions, thumbs, policy, in_words).encode())
     if as_json:
         print_json({
             "policy": policy,
@@ -68,7 +72,7 @@ def demo(out: Path, policy: str, as_json: bool, engine: str | None, threads: int
     else:
         _tell(names, decisions, policy)
         click.echo(f"{passed} of {len(mated)} mated pairs match.")
-        click.echo(_alike_in_words(alike, len(decisions) - len(mated), policy))
+        click.echo(in_words)
         click.echo(f"Pictures: {page}")
     return 0 if passed == len(mated) else 3
 
@@ -115,14 +119,13 @@ def _tell(names: list[str], decisions: dict[tuple[str, str], "Decision"], policy
     Console().print(table)
 
 
-def _thumb(verifier: "Verifier", data: bytes) -> str:
+def _thumb(data: bytes, face: "Face | None") -> str:
     """A small JPEG of the photo, with the face's box where one dominates, as a data address."""
     from PIL import Image, ImageDraw
 
     from visavis.image import Photo
 
     photo = Photo(data)
-    face = verifier.acquire(photo).report.face
     picture = Image.fromarray(photo.decode(2 * _THUMB_PX).pixels)
     if face is not None:
         scale = picture.width / photo.size_px[0]
@@ -137,7 +140,11 @@ def _thumb(verifier: "Verifier", data: bytes) -> str:
 
 
 def _page(
-    names: list[str], decisions: dict[tuple[str, str], "Decision"], thumbs: dict[tuple[str, str], str], policy: str
+    names: list[str],
+    decisions: dict[tuple[str, str], "Decision"],
+    thumbs: dict[tuple[str, str], str],
+    policy: str,
+    alike: str,
 ) -> str:
     def picture(name: str, kind: str) -> str:
         return f'<img src="{thumbs[name, kind]}" alt="{name}, {kind.replace("_", " ")}">'
@@ -155,7 +162,6 @@ def _page(
         for first in names
     )
     some = decisions[names[0], names[0]]
-    alike = [pair for pair, decision in decisions.items() if pair[0] != pair[1] and decision.outcome == "match"]
     return _PAGE.substitute(
         head=head,
         rows=rows,
@@ -164,7 +170,7 @@ def _page(
         threshold=f"{some.threshold:.3f}",
         dataset=html.escape(some.calibration.dataset),
         date=html.escape(some.calibration.date),
-        alike=html.escape(_alike_in_words(alike, len(decisions) - len(names), policy)),
+        alike=html.escape(alike),
     )
 
 
