@@ -7,8 +7,8 @@ of its own, one after another, several rounds in turn, so that a machine that sl
 each: cold (import to first answer), one pair of large photos warm (both from near; one of a whole person), many pairs of
 small photos, peak memory.
 
-For visavis the kernels are timed alone in the same run as well (decoding, each network, one thread each, all cores
-busy): a batch cannot be faster than their sum, and how near it comes is reported.
+For visavis the kernels are timed alone in the same run as well (decoding, drawing what each look sees, each network; one
+thread): a batch cannot be faster than their sum on all cores, and how near it comes is reported.
 """
 
 import argparse
@@ -21,7 +21,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -119,7 +118,8 @@ PROGRAMS: dict[str, Callable[[], Callable[[Path, Path], None]]] = {
 
 
 def kernels(photos: list[Path]) -> dict[str, float]:
-    """Milliseconds a photo for each part of the work alone, on one thread while every core is busy with the same."""
+    """Milliseconds a photo for each part of the work alone, on one thread, nothing else running."""
+    import cv2
     import numpy as np
 
     from visavis import Photo
@@ -147,22 +147,29 @@ def kernels(photos: list[Path]) -> dict[str, float]:
         blob = random.integers(0, 255, (1, 3, size, size)).astype(np.float32)
         return lambda _: model.run(blob)
 
+    def drawing(size: int) -> Callable[[int], object]:
+        picture = random.integers(0, 255, (480, 640, 3), dtype=np.uint8)
+        matrix = np.array([[1.3, -0.1, 50.0], [0.1, 1.3, 40.0]])
+        return lambda _: cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
     data = [photo.read_bytes() for photo in photos]
     works: dict[str, Callable[[int], object]] = {
         "decode": lambda index: Photo(data[index % len(data)]).decode(1000),
-        "search_256": network("yunet-2023mar", 256, "float32"),
+        **{f"draw_{name}": drawing(size) for name, size in (("search", 256), ("look_256", 256), ("look_320", 320))},
+        "search": network("yunet-2023mar", 256, "float32"),
         "look_256": network("yunet-2023mar", 256, "float32"),
         "look_320": network("yunet-2023mar", 320, "float32"),
         "embed": network("sface-2021dec", 112, "fastest"),
     }
     result = {}
-    with ThreadPoolExecutor(threads) as pool:
-        for name, work in works.items():
-            list(pool.map(work, range(20)))
-            count = 200
-            begun = time.perf_counter()
-            list(pool.map(work, range(count)))
-            result[name] = 1e3 * (time.perf_counter() - begun) / count * threads
+    for name, work in works.items():
+        for index in range(20):
+            work(index)
+        count = 200
+        begun = time.perf_counter()
+        for index in range(count):
+            work(index)
+        result[name] = 1e3 * (time.perf_counter() - begun) / count
     result["threads"] = threads
     return result
 

@@ -5,6 +5,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from PIL import Image as PillowImage
 
 from visavis.verifier import Verifier
 from visavis.weights import Cache, ModelStore, Places, available_threads, make_engine
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("unhurried")
 
 PEOPLE = tuple(f"P{number:03d}" for number in range(1, 11))
 

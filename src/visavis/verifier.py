@@ -33,7 +33,7 @@ from visavis.decision import (
 )
 from visavis.embedding import Embedder, Embedding, compare
 from visavis.errors import ImageError, PolicyUnsupported, TooManyComparisons, VisavisError
-from visavis.face import AlignedFace, Face, FaceDetector, align, assess, dominant, image_showing
+from visavis.face import AlignedFace, Face, FaceDetector, align, assess, central, dominant, image_showing
 from visavis.image import DEFAULT_LIMITS, Image, Limits, Photo
 from visavis.weights import (
     Cache,
@@ -54,7 +54,8 @@ PARTNERS_MAX = 40
 lock: who edits the code can lift it."""
 
 _DETECTOR = "yunet-2023mar"
-_EMBEDDER = "sface-2021dec"
+EMBEDDER = "sface-2021dec"
+"""The id of the embedding model that is used where none is named."""
 
 Key = TypeVar("Key", bound=Hashable)
 PhotoInput = bytes | bytearray | memoryview | NDArray[np.uint8] | Photo
@@ -97,7 +98,7 @@ class Verifier(AbstractContextManager["Verifier"]):
     ) -> None:
         cv2.setNumThreads(1)  # photos are what runs side by side; OpenCV would start a thread for every CPU of the host
         self.threads = available_threads() if threads is None else threads
-        self.card = shipped_card(_EMBEDDER) if model is None else model
+        self.card = shipped_card(EMBEDDER) if model is None else model
         self._limits = limits
         folder = user_cache_folder() if cache_folder == "user" else cache_folder
         cache = Cache(folder)
@@ -169,14 +170,16 @@ class Verifier(AbstractContextManager["Verifier"]):
         refuse_searches(pairs)
         return self._results(pairs[start:], read, chosen)
 
-    def acquire(self, photo: PhotoInput) -> Acquisition:
+    def acquire(self, photo: PhotoInput, *, central_face: bool = False) -> Acquisition:
         """Find, measure and embed the one dominant face of a photo.
 
+        central_face: take the face nearest the photo's centre, as evaluations on labelled data sets do that centre it; the
+        report's reasons still say why a verification would not compare the photo, or not this face.
         Raises an ImageError when the photo is no usable image.
         """
         started = perf_counter()
         photo = self._photo(photo)
-        report, embedding = self._acquire(photo)
+        report, embedding = self._acquire(photo, central_face)
         return Acquisition(report, embedding, (perf_counter() - started) * 1e3)
 
     def compare(self, *, reference: Acquisition, probe: Acquisition, policy: str | Policy = DEFAULT_POLICY) -> Decision:
@@ -187,15 +190,22 @@ class Verifier(AbstractContextManager["Verifier"]):
         """The face as the model sees it."""
         return align(self._image(self._photo(photo), face), face, self.embedder.contract)
 
-    def _acquire(self, photo: Photo) -> tuple[PhotoReport, Embedding | None]:
-        found = dominant(self._detector.detect(photo))
+    def _acquire(self, photo: Photo, central_face: bool) -> tuple[PhotoReport, Embedding | None]:
+        faces = self._detector.detect(photo)
+        found = dominant(faces)
+        reasons = (PhotoReason(found),) if isinstance(found, str) else ()
+        nearest = central(faces, photo.size_px) if central_face else None
+        if nearest is not None:
+            if nearest is not found:
+                reasons = (PhotoReason.SEVERAL_FACES,)
+            found = nearest
         if isinstance(found, str):
-            return PhotoReport((PhotoReason(found),), photo.size_px), None
+            return PhotoReport(reasons, photo.size_px), None
         face = self._detector.refine(photo, found)
         image = self._image(photo, face)
         aligned = align(image, face, self.embedder.contract)
         (embedding,) = self.embedder.embed([aligned])
-        return PhotoReport((), photo.size_px, face, assess(image, face, aligned)), embedding
+        return PhotoReport(reasons, photo.size_px, face, assess(image, face, aligned)), embedding
 
     def _image(self, photo: Photo, face: Face) -> Image:
         """The photo at a scale that shows the face at least as finely as the model looks at it."""

@@ -244,9 +244,9 @@ class Child:
         return str(answer)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def child(cache_folder: Path, verifier: Verifier) -> Iterator[Child]:
-    """Starts after the shared verifier, which has compiled the models by then."""
+    """One for each format, so that its peak is that format's own. Starts after the shared verifier has compiled the models."""
     child = Child(cache_folder)
     yield child
     child.close()

@@ -15,8 +15,6 @@ from visavis.face.value import Face
 from visavis.image import Image
 from visavis.weights import InputContract
 
-_MARGIN_PX = 3
-
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class AlignedFace:
@@ -56,28 +54,32 @@ def sample(image: Image, matrix: NDArray[np.float64], size_px: tuple[int, int]) 
     """Draw the part of the photo that `matrix` maps onto an output of `size_px` (height, width), bilinearly.
 
     matrix: (2, 3) similarity from pixels of the upright original to pixels of the output. What lies outside the photo is
-    black. Where one pixel of the output covers more than two of the photo, those are averaged first: bilinear sampling alone
+    black. While one pixel of the output covers two of the photo or more, the photo is halved first: bilinear sampling alone
     would skip most of them, and the same face would score differently at different resolutions.
     """
     height, width = size_px
     to_image = cv2.invertAffineTransform(matrix) / image.reduction
     corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]]) @ to_image.T
     rows, columns = image.pixels.shape[:2]
-    left, top = (max(0, floor(v) - _MARGIN_PX) for v in corners.min(axis=0))
-    right, bottom = (min(n, ceil(v) + _MARGIN_PX) for n, v in zip((columns, rows), corners.max(axis=0), strict=True))
+    margin = 2 * ceil(np.hypot(*to_image[:, 0])) + 1
+    left, top = (max(0, floor(v) - margin) for v in corners.min(axis=0))
+    right, bottom = (min(n, ceil(v) + margin) for n, v in zip((columns, rows), corners.max(axis=0), strict=True))
     if left >= right or top >= bottom:
         return np.zeros((height, width, 3), dtype=np.uint8)
     region = image.pixels[top:bottom, left:right]
-    scale = float(np.hypot(to_image[0, 0], to_image[1, 0]))  # image pixels to one output pixel
-    shrink_x = shrink_y = 1.0
-    if scale >= 2.0:
-        small = max(1, region.shape[1] // floor(scale)), max(1, region.shape[0] // floor(scale))
-        shrink_x, shrink_y = region.shape[1] / small[0], region.shape[0] / small[1]
-        region = np.asarray(cv2.resize(region, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    # output pixel -> region pixel, in OpenCV's coordinates, whose whole numbers are the pixels' centres
-    shrink = np.array([[shrink_x], [shrink_y]])
-    inverse = to_image / shrink
-    inverse[:, 2] -= np.array([left, top]) / shrink[:, 0]
-    inverse[:, 2] += inverse[:, :2].sum(axis=1) / 2 - 0.5
-    drawn = cv2.warpAffine(region, inverse, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    # output pixel -> region pixel, where pixel i covers [i, i + 1)
+    to_image[:, 2] -= left, top
+    while np.hypot(*to_image[:, 0]) >= 2.0 and min(region.shape[:2]) >= 2:
+        region, to_image = _halved(region), to_image / 2
+    to_image[:, 2] += (
+        to_image[:, :2].sum(axis=1) / 2 - 0.5
+    )  # in OpenCV's coordinates, whole numbers are pixels' centres
+    drawn = cv2.warpAffine(region, to_image, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return np.asarray(drawn, dtype=np.uint8)
+
+
+def _halved(region: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Half as large by averaging squares of four pixels; an odd last row or column is left out."""
+    rows, columns = region.shape[0] // 2, region.shape[1] // 2
+    even = region[: 2 * rows, : 2 * columns]
+    return np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -112,19 +112,11 @@ class FaceDetector:
 
     def _search(self, photo: Photo, level: int) -> tuple[Face, ...]:
         image = photo.decode(max(level, _first_decoding_px(photo)))
-        rows, columns = image.pixels.shape[:2]
-        scale = min(1.0, level / max(rows, columns))
-        size = max(1, round(columns * scale)), max(1, round(rows * scale))
-        square = np.zeros((level, level, 3), dtype=np.uint8)
-        square[: size[1], : size[0]] = (
-            cv2.resize(image.pixels, size, interpolation=cv2.INTER_AREA) if scale < 1.0 else image.pixels
-        )
-        back = np.array([columns / size[0], rows / size[1]]) * image.reduction
+        scale = min(1.0, level / max(photo.size_px))
         faces = []
-        for face in self._run(square):
-            x, y, width, height = face.box_px
-            box = (float(x * back[0]), float(y * back[1]), float(width * back[0]), float(height * back[1]))
-            faces.append(Face(box, (face.landmarks_px * back).astype(np.float32), face.score))
+        for face in self._run(sample(image, np.diag([scale, scale, 1.0])[:2], (level, level))):
+            x, y, width, height = (value / scale for value in face.box_px)
+            faces.append(Face((x, y, width, height), (face.landmarks_px / scale).astype(np.float32), face.score))
         return tuple(sorted(faces, key=lambda face: -face.area_px))
 
     def _run(self, pixels: NDArray[np.uint8]) -> list[Face]:

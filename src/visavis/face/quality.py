@@ -43,6 +43,8 @@ _SHAPE = np.array(
 """The five landmarks of an average face in inter-eye distances: x to the image's right, y down, z towards the camera.
 In the plane they are the ArcFace template's, but for the height of the nose, which makes the median pitch on lfw-dev zero; its
 tip stands 0.59 in front."""
+_FROM_SHAPE = np.linalg.pinv(_SHAPE - _SHAPE.mean(axis=0))
+"""(3, 5): times points on a face, their least-squares fit by a view of the average face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,8 @@ def _head_pose_deg(face: Face) -> tuple[float, float, float]:
     Fits a scaled orthographic view of an average face to the five landmarks. People differ from the average by about
     ten degrees of pitch and five of yaw: good for asking someone to look at the camera, and for no more.
     """
-    shape = _SHAPE - _SHAPE.mean(axis=0)
     points = face.landmarks_px.astype(np.float64) - face.landmarks_px.mean(axis=0)
-    view = np.linalg.lstsq(shape, points, rcond=None)[0].T  # (2, 3): image = view · shape
+    view = (_FROM_SHAPE @ points).T  # (2, 3): image = view · shape
     u, _, v = np.linalg.svd(view, full_matrices=False)
     right, down = u @ v  # the nearest pair of orthonormal rows
     forward = np.cross(right, down)

@@ -21,7 +21,7 @@ def to_srgb(picture: Image.Image, reduction: int = 1) -> Image.Image:
     profile = picture.info.get("icc_profile")
     if alpha is not None:
         picture = picture.convert("RGB")
-    if profile:
+    if profile and not (picture.mode == "RGB" and is_srgb(picture)):
         picture = _managed(picture, profile)
     if picture.mode != "RGB":
         picture = picture.convert("RGB")
@@ -30,6 +30,17 @@ def to_srgb(picture: Image.Image, reduction: int = 1) -> Image.Image:
         white.paste(picture, mask=alpha)
         picture = white
     return picture
+
+
+def is_srgb(picture: Image.Image) -> bool:
+    """Whether an RGB picture's profile says sRGB, or there is none."""
+    profile = picture.info.get("icc_profile")
+    if not profile:
+        return True
+    try:
+        return "sRGB" in (ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.profile_description or "")
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _plain(picture: Image.Image) -> Image.Image:
@@ -61,8 +72,6 @@ def _managed(picture: Image.Image, profile: bytes) -> Image.Image:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if source.profile.xcolor_space != _PROFILE_SPACES.get(picture.mode):
-            return picture
-        if picture.mode == "RGB" and "sRGB" in (source.profile.profile_description or ""):
             return picture
         converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin
 from PIL import Image as PillowImage
+from PIL.JpegImagePlugin import JpegImageFile
 
 from visavis.errors import DamagedImage, ImageError, ImageTooLarge, TruncatedImage, UnsupportedImage
+from visavis.image import jpeg
 from visavis.image.colour import to_srgb
 from visavis.image.sniff import ImageFormat, sniff
 
 Reduction = Literal[1, 2, 4, 8]
 _REDUCTIONS: tuple[Reduction, ...] = (8, 4, 2, 1)
 _ORIENTATION = 0x0112
-_SCANS_MAX = 100
-"""Each scan of a progressive JPEG makes the decoder pass over the whole picture, however few bytes the scan has."""
 _BOXES_MAX = 1000
 _TRANSPOSES = {
     2: PillowImage.Transpose.FLIP_LEFT_RIGHT,
@@ -102,8 +102,8 @@ class Photo:
                 raise ImageTooLarge(f"the file has {size:,} bytes; at most {limits.max_bytes:,} are accepted")
             self._data = bytes(source)
             self.format = sniff(self._data)
-            if self.format == "JPEG" and self._data.count(b"\xff\xda") > _SCANS_MAX:
-                raise DamagedImage(f"the JPEG file has over {_SCANS_MAX} scans; a photo has a dozen at most")
+            if self.format == "JPEG":
+                jpeg.refuse_scans(self._data)
             with self._open() as picture:
                 _check_pixels(picture.size, limits)
                 self._orientation = self._orientation_of(picture)
@@ -128,18 +128,26 @@ class Photo:
 
     def _decode(self, reduction: Reduction) -> Image:
         with self._open() as picture:
-            if self.format == "JPEG":
-                # Scaling starts at the stored picture's corner; where a turn moves that corner, only what divides the
-                # picture evenly leaves pixels where `Image` says that they are. The rest is scaled when upright.
-                width, height = picture.size
-                scale = reduction if self._orientation == 1 else gcd(reduction, width, height)
-                picture.draft(None, (max(1, width // scale), max(1, height // scale)))
-            done = getattr(picture, "decoderconfig", None) or (1,)
-            picture.load()
-            transpose = _TRANSPOSES.get(self._orientation)
-            upright = to_srgb(picture if transpose is None else picture.transpose(transpose), reduction // done[0])
-            compression = _jpeg_quality(getattr(picture, "quantization", None))
-            return Image(np.asarray(upright), self.format, self.size_px, reduction, compression)
+            if not isinstance(picture, JpegImageFile):
+                return self._image(self._upright(picture, reduction), reduction)
+            # Scaling starts at the stored picture's corner; where a turn moves that corner, only what divides the
+            # picture evenly leaves pixels where `Image` says that they are. The rest is scaled when upright.
+            width, height = picture.size
+            scale = reduction if self._orientation == 1 else gcd(reduction, width, height)
+            picture.draft(None, (max(1, width // scale), max(1, height // scale)))
+            rest = reduction // (getattr(picture, "decoderconfig", None) or (1,))[0]
+            pixels = jpeg.decode(self._data, picture, self._orientation) if rest == 1 else None
+            if pixels is None:
+                pixels = self._upright(picture, rest)
+            return self._image(pixels, reduction, jpeg.quality(picture.quantization))
+
+    def _image(self, pixels: NDArray[np.uint8], reduction: Reduction, compression: int | None = None) -> Image:
+        return Image(pixels, self.format, self.size_px, reduction, compression)
+
+    def _upright(self, picture: PillowImage.Image, reduction: int) -> NDArray[np.uint8]:
+        picture.load()
+        transpose = _TRANSPOSES.get(self._orientation)
+        return np.asarray(to_srgb(picture if transpose is None else picture.transpose(transpose), reduction))
 
     def _orientation_of(self, picture: PillowImage.Image) -> int:
         """EXIF orientation still to be applied, 1..8. The decoders of HEIF and TIFF apply it themselves."""
@@ -224,15 +232,3 @@ def _boxes_end(data: bytes) -> int:
             return len(data)
         at += max(size, 8)
     return at if at >= len(data) else len(data) + 1
-
-
-def _jpeg_quality(tables: dict[int, list[int]] | None) -> int | None:
-    """The quality setting of the Independent JPEG Group's encoder that has this luminance table, roughly."""
-    if not tables or 0 not in tables or len(tables[0]) != 64:
-        return None
-    ratio = 100 * sum(tables[0]) / _ANNEX_K_SUM
-    return max(1, min(100, round(100 - ratio / 2 if ratio <= 100 else 5000 / ratio)))
-
-
-_ANNEX_K_SUM = 3688
-"""Sum of the luminance table of ITU-T T.81, annex K.1, which quality 50 uses as it is."""
