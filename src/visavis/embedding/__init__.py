@@ -5,6 +5,7 @@ anywhere in visavis, that compares one embedding with many.
 """
 
 from visavis.embedding.embed import Embedder
+from visavis.embedding.fuse import fuse
 from visavis.embedding.value import Embedding, compare
 
-__all__ = ["Embedder", "Embedding", "compare"]
+__all__ = ["Embedder", "Embedding", "compare", "fuse"]
