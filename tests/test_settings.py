@@ -1,6 +1,7 @@
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
@@ -8,16 +9,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from visavis.errors import InputInvalid
-from visavis.settings import Settings
+from visavis.settings import Settings, user_calibration
 from visavis.weights import ENGINES, user_cache_folder
+
+VARIABLES = tuple(f"VISAVIS_{name}" for name in ("MODEL", "MODELS", "CACHE", "ENGINE", "THREADS", "CALIBRATION"))
 
 
 class TestDefaults:
     @pytest.mark.parametrize("value", [None, ""], ids=["unset", "empty"])
     def test_nothing_needs_to_be_set(self, value: str | None) -> None:
-        names = [f"VISAVIS_{name}" for name in ("MODEL", "MODELS", "CACHE", "ENGINE", "THREADS")]
-        settings = Settings.read({} if value is None else dict.fromkeys(names, value))
-        assert settings == Settings(model=None, models=None, cache=user_cache_folder(), engine="openvino", threads=None)
+        settings = Settings.read({} if value is None else dict.fromkeys(VARIABLES, value))
+        assert settings == Settings(
+            model=None, models=None, cache=user_cache_folder(), engine="openvino", threads=None, calibration=None
+        )
 
     def test_the_environment_is_read_when_none_is_given(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in os.environ:
@@ -34,25 +38,46 @@ class TestDefaults:
 
 class TestPaths:
     def test_each_goes_where_it_belongs(self) -> None:
-        settings = Settings.read({"VISAVIS_MODEL": "m.toml", "VISAVIS_MODELS": "models", "VISAVIS_CACHE": "cache"})
-        assert (settings.model, settings.models, settings.cache) == (Path("m.toml"), Path("models"), Path("cache"))
+        values = {"model": "m.toml", "models": "models", "cache": "cache", "calibration": "table.json"}
+        settings = Settings.read({f"VISAVIS_{name.upper()}": value for name, value in values.items()})
+        assert {name: getattr(settings, name) for name in values} == {name: Path(v) for name, v in values.items()}
 
     def test_no_cache(self) -> None:
         assert Settings.read({"VISAVIS_CACHE": "none"}).cache is None
         assert Settings.read({"VISAVIS_CACHE": "./none"}).cache == Path("none")
 
-    @pytest.mark.parametrize("name", ["model", "models", "cache"])
+    @pytest.mark.parametrize("name", ["model", "models", "cache", "calibration"])
     def test_a_home_is_found(self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("USERPROFILE", str(tmp_path))
         settings = Settings.read({f"VISAVIS_{name.upper()}": "~/visavis"})
         assert getattr(settings, name) == tmp_path / "visavis"
 
-    @pytest.mark.parametrize("name", ["VISAVIS_MODEL", "VISAVIS_MODELS", "VISAVIS_CACHE"])
+    @pytest.mark.parametrize("name", ["VISAVIS_MODEL", "VISAVIS_MODELS", "VISAVIS_CACHE", "VISAVIS_CALIBRATION"])
     def test_nobodys_home_is_refused(self, name: str) -> None:
         with pytest.raises(InputInvalid, match=name) as caught:
             Settings.read({name: "~nobody-has-this-name/visavis"})
         assert caught.value.code == "input_invalid"
+
+
+class TestUserCalibration:
+    def test_one_for_each_model_file_named_and_not_made(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+        first, second = user_calibration("ab" * 32), user_calibration("cd" * 32)
+        assert first is not None
+        assert second is not None
+        assert (first.name, second.name) == ("calibration-abababababababab.json", "calibration-cdcdcdcdcdcdcdcd.json")
+        assert "visavis" in first.parts
+        assert first.parent == second.parent
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_user_without_a_home_has_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse_home(*_: object, **__: object) -> NoReturn:
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr("platformdirs.user_config_path", refuse_home)
+        assert user_calibration("ab" * 32) is None
 
 
 class TestEngine:
@@ -84,7 +109,7 @@ class TestThreads:
 @hypothesis_settings(deadline=None)
 @given(
     values=st.dictionaries(
-        st.sampled_from([f"VISAVIS_{name}" for name in ("MODEL", "MODELS", "CACHE", "ENGINE", "THREADS")]),
+        st.sampled_from(VARIABLES),
         st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])) | st.sampled_from([*ENGINES, "7"]),
     )
 )

@@ -4,6 +4,7 @@ VISAVIS_MODEL    manifest of another embedding model
 VISAVIS_MODELS   folder in which model files are looked for first
 VISAVIS_CACHE    folder for downloaded, folded and compiled models; `none` keeps none
 VISAVIS_ENGINE   openvino (default), onnxruntime or cuda
+VISAVIS_CALIBRATION  table of `visavis calibrate` to decide by; by default the one installed for this user, else the model's own
 VISAVIS_THREADS  photos worked on at a time; by default the CPUs that the process may use
 """
 
@@ -27,6 +28,7 @@ class Settings:
     cache: Path | None
     engine: EngineName
     threads: int | None
+    calibration: Path | None = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -44,7 +46,19 @@ class Settings:
             cache=None if cache == "none" else _path("VISAVIS_CACHE", environment) or user_cache_folder(),
             engine=engine,
             threads=int(threads) if threads else None,
+            calibration=_path("VISAVIS_CALIBRATION", environment),
         )
+
+
+def user_calibration(model_sha256: str) -> Path | None:
+    """Where this user's own calibration table for a model file lies; None for a user without a home."""
+    import platformdirs
+
+    try:
+        folder = platformdirs.user_config_path("visavis", appauthor=False)
+    except RuntimeError:
+        return None
+    return folder / f"calibration-{model_sha256[:16]}.json"
 
 
 def _path(name: str, environment: Mapping[str, str]) -> Path | None:

@@ -1,5 +1,6 @@
 """Small photos in a folder, and a shell whose cache is the run's."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,16 @@ NAMES = ("P001", "P002", "P003")
 
 
 @pytest.fixture(autouse=True)
-def shell(cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the caller's configuration reaches a test."""
-    for name in ("MODEL", "MODELS", "ENGINE", "THREADS"):
-        monkeypatch.delenv(f"VISAVIS_{name}", raising=False)
+def shell(cache_folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the caller's configuration reaches a test: its user is a new one."""
+    for name in [name for name in os.environ if name.startswith(("VISAVIS_", "XDG_"))]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("VISAVIS_CACHE", str(cache_folder))
+    home = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    for name, folder in (("XDG_CONFIG_HOME", ".config"), ("APPDATA", "AppData"), ("LOCALAPPDATA", "AppData")):
+        monkeypatch.setenv(name, str(home / folder))
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
 

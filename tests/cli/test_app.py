@@ -17,7 +17,7 @@ from visavis.decision import DEFAULT_POLICY, POLICIES
 from visavis.face import FaceDetector
 from visavis.weights import ENGINES
 
-COMMANDS = ("verify", "batch", "models", "doctor", "demo")
+COMMANDS = ("verify", "batch", "evaluate", "calibrate", "models", "doctor", "demo")
 
 needs_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 
@@ -67,7 +67,9 @@ class TestHelp:
         default = next(option for option in app.commands["verify"].params if option.name == "policy").default
         assert default == DEFAULT_POLICY
 
-    @pytest.mark.parametrize("arguments", [["--help"], ["verify", "--help"], ["--version"], ["verify", "--nope"]])
+    @pytest.mark.parametrize(
+        "arguments", [["--help"], ["verify", "--help"], ["evaluate", "--help"], ["--version"], ["verify", "--nope"]]
+    )
     def test_help_is_quick_because_nothing_large_is_imported(self, arguments: list[str]) -> None:
         code = (
             "import sys; from visavis.cli import run; run(sys.argv[1:]); "

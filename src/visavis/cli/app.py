@@ -12,9 +12,11 @@ import click
 
 from visavis._version import __version__
 from visavis.cli.batch import batch
+from visavis.cli.calibrate import calibrate
 from visavis.cli.common import printable
 from visavis.cli.demo import demo
 from visavis.cli.doctor import doctor
+from visavis.cli.evaluate import evaluate
 from visavis.cli.models import models
 from visavis.cli.verify import verify
 from visavis.errors import VisavisError
@@ -33,7 +35,7 @@ def app() -> None:
     """
 
 
-for command in (verify, batch, models, doctor, demo):
+for command in (verify, batch, evaluate, calibrate, models, doctor, demo):
     app.add_command(command)
 
 

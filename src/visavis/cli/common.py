@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from visavis.errors import ImageTooLarge, InputInvalid, OutputUnwritable
+from visavis.errors import ImageTooLarge, InputInvalid, ManifestInvalid, OutputUnwritable
 
 if TYPE_CHECKING:
     from visavis.settings import Settings
     from visavis.verifier import Verifier
-    from visavis.weights import EngineName
+    from visavis.weights import EngineName, ModelCard
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -68,16 +68,38 @@ def settings(engine: str | None, threads: int | None, model: Path | None) -> "Se
 def make_verifier(engine: str | None, threads: int | None, model: Path | None) -> "Verifier":
     """A verifier as configured."""
     from visavis.verifier import Verifier
-    from visavis.weights import Places, read_manifest
+    from visavis.weights import Places
 
     chosen = settings(engine, threads, model)
     return Verifier(
         engine=chosen.engine,
         threads=chosen.threads,
-        model=read_manifest(chosen.model) if chosen.model else None,
+        model=model_card(chosen),
         places=Places(folder=chosen.models, cache=chosen.cache),
         cache_folder=chosen.cache,
     )
+
+
+def model_card(chosen: "Settings") -> "ModelCard":
+    """The embedding model's card, with the calibration table that is in force: as set, as installed, or the card's own."""
+    from visavis.settings import user_calibration
+    from visavis.verifier import EMBEDDER
+    from visavis.weights import Calibration, read_manifest, shipped_card
+
+    card = read_manifest(chosen.model) if chosen.model else shipped_card(EMBEDDER)
+    table, instead = chosen.calibration, "unset VISAVIS_CALIBRATION"
+    if table is None:
+        installed = user_calibration(card.sha256)
+        if installed is None or not installed.is_file():
+            return card
+        table, instead = installed, "remove that file"
+    text = read_text(table)
+    try:
+        Calibration.parse(text, model_sha256=card.sha256)
+    except ManifestInvalid as error:
+        advice = f"make a table for this model with `visavis evaluate` and `visavis calibrate`, or {instead}"
+        raise ManifestInvalid(f"{table}: {error}; {advice}") from error
+    return replace(card, calibration=text)
 
 
 def read_photo(path: str | Path) -> bytes:
@@ -96,6 +118,16 @@ def read_photo(path: str | Path) -> bytes:
     if len(data) > limit:
         raise ImageTooLarge(f"{path}: more than {limit:,} bytes; expected a photo")
     return data
+
+
+def read_text(path: Path) -> str:
+    """A text file that the user named. Raises InputInvalid when it cannot be read or is not UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputInvalid(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputInvalid(f"{path} is no text in UTF-8: {error}") from error
 
 
 def write_file(path: Path, data: bytes | Iterable[bytes]) -> None:
