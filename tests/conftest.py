@@ -1,6 +1,7 @@
 """What the tests share: the synthetic people, one verifier, and the formats that photos come in."""
 
 import io
+import os
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,9 @@ from visavis.weights import Cache, ModelStore, Places, available_threads, make_e
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("unhurried")
+
+LONG = bool(os.environ.get("VISAVIS_SOAK"))
+"""Whether the long counts run: scripts/soak."""
 
 PEOPLE = tuple(f"P{number:03d}" for number in range(1, 11))
 

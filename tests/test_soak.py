@@ -2,7 +2,6 @@
 
 import ctypes
 import gc
-import os
 import resource
 from collections.abc import Sequence
 from itertools import islice
@@ -10,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PEOPLE, encoded, pixels
+from tests.conftest import LONG, PEOPLE, encoded, pixels
 from visavis.decision import Outcome
 from visavis.verifier import PhotoInput, Verifier
 
-LONG = bool(os.environ.get("VISAVIS_SOAK"))
 COUNT, WARM_UP = (20_000, 1_000) if LONG else (300, 100)
 GROWTH_MAX = 0.05 if LONG else 0.10
 """The short run ends while the allocators of the threads still warm up."""

@@ -1,4 +1,3 @@
-import os
 from collections import defaultdict
 from unittest.mock import patch
 
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import det_curve, roc_curve
 
+from tests.conftest import LONG
 from tests.evaluation.simulated import Population, pair_scores
 from visavis.evaluation import rates
 from visavis.evaluation.rates import (
@@ -24,7 +24,6 @@ from visavis.evaluation.rates import (
 )
 from visavis.evaluation.scores import EDGES, STEPS, Comparisons, PairScores, bins, joined
 
-LONG = bool(os.environ.get("VISAVIS_SOAK"))
 DATASETS = 500 if LONG else 60
 
 VARIED = Population(60, (2, 3, 5), shared=0.04, own=0.06, easier=0.02)

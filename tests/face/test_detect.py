@@ -108,11 +108,11 @@ class TestDetect:
 
 
 class TestRefine:
-    @pytest.mark.parametrize(("long_side", "tolerance"), [(700, 0.04), (500, 0.04), (350, 0.06), (250, 0.1)])
+    @pytest.mark.parametrize(("long_side", "tolerance"), [(700, 0.1), (500, 0.1), (350, 0.1), (250, 0.12)])
     def test_landmarks_stay_put_between_scales(
         self, long_side: int, tolerance: float, detector: FaceDetector, portraits: dict[str, Face]
     ) -> None:
-        """In inter-eye distances. At 250 pixels the eyes are about 40 apart, fewer than either look wants."""
+        """In inter-eye distances: the farthest of fifty landmarks. At 250 pixels the eyes are 40 apart, a look wants 64."""
         for name, face in portraits.items():
             picture = pixels(name, "studio_portrait", long_side)
             scale = picture.shape[1] / pixels(name, "studio_portrait").shape[1]
@@ -141,7 +141,7 @@ class TestRefine:
 
     @pytest.mark.parametrize("quarters", [1, 2, 3])
     def test_photos_on_their_side_mostly_match_still(self, quarters: int, verifier: Verifier) -> None:
-        """Without EXIF to tell. Of the ten, 8 match when turned by 90 degrees, 9 by 180, 9 by 270; no fewer than 7 may."""
+        """Without EXIF to tell. Of the ten, 9 match when turned by 90 degrees, 9 by 180, 8 by 270; no fewer than 7 may."""
         matches = 0
         for name in PEOPLE:
             turned = np.ascontiguousarray(np.rot90(pixels(name, "amateur_selfie"), quarters))

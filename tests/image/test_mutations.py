@@ -6,7 +6,6 @@ few dozen a format; with VISAVIS_SOAK=1 in the environment, 2,000.
 
 import io
 import multiprocessing
-import os
 import random
 import resource
 from collections import Counter
@@ -20,14 +19,13 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from tests.conftest import encoded, person, pixels
+from tests.conftest import LONG, encoded, person, pixels
 from tests.image.headers import png_with_checksums, with_size
 from visavis.errors import ImageError
 from visavis.image import FORMATS, ImageFormat, Limits
 from visavis.verifier import Verifier
 
-SOAK = os.environ.get("VISAVIS_SOAK") == "1"
-COUNT = 2_000 if SOAK else 40
+COUNT = 2_000 if LONG else 40
 SEED = 20261122
 FILE_LIMIT_S = 10.0
 START_LIMIT_S = 120.0
@@ -253,7 +251,7 @@ def child(cache_folder: Path, verifier: Verifier) -> Iterator[Child]:
 
 
 @pytest.mark.parametrize(
-    "image_format", [pytest.param(f, marks=pytest.mark.soak) if SOAK else f for f in FORMATS], ids=str
+    "image_format", [pytest.param(f, marks=pytest.mark.soak) if LONG else f for f in FORMATS], ids=str
 )
 def test_damaged_files_end_in_an_image_error_or_a_decision(child: Child, image_format: ImageFormat) -> None:
     counts: Counter[str] = Counter()

@@ -50,6 +50,11 @@ def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> ND
     return np.array([[a, -b, shift.real], [b, a, shift.imag]])
 
 
+def transform(matrix: NDArray[np.float64], points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Points (N, 2) through a (2, 3) affine transform."""
+    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2])
+
+
 def sample(image: Image, matrix: NDArray[np.float64], size_px: tuple[int, int]) -> NDArray[np.uint8]:
     """Draw the part of the photo that `matrix` maps onto an output of `size_px` (height, width), bilinearly.
 
@@ -59,7 +64,7 @@ def sample(image: Image, matrix: NDArray[np.float64], size_px: tuple[int, int]) 
     """
     height, width = size_px
     to_image = cv2.invertAffineTransform(matrix) / image.reduction
-    corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]]) @ to_image.T
+    corners = transform(to_image, np.array([[0, 0], [width, 0], [width, height], [0, height]]))
     rows, columns = image.pixels.shape[:2]
     margin = 2 * ceil(np.hypot(*to_image[:, 0])) + 1
     left, top = (max(0, floor(v) - margin) for v in corners.min(axis=0))
