@@ -147,18 +147,22 @@ def kernels(photos: list[Path]) -> dict[str, float]:
         blob = random.integers(0, 255, (1, 3, size, size)).astype(np.float32)
         return lambda _: model.run(blob)
 
-    def drawing(size: int) -> Callable[[int], object]:
-        picture = random.integers(0, 255, (480, 640, 3), dtype=np.uint8)
-        matrix = np.array([[1.3, -0.1, 50.0], [0.1, 1.3, 40.0]])
-        return lambda _: cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    picture = random.integers(0, 255, (480, 640, 3), dtype=np.uint8)
+    matrix = np.array([[1.3, -0.1, 50.0], [0.1, 1.3, 40.0]])
+
+    def draw(_: int) -> np.ndarray:
+        return cv2.warpAffine(picture, matrix, (256, 256), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+    look = network("yunet-2023mar", 256, "float32")
 
     data = [photo.read_bytes() for photo in photos]
     works: dict[str, Callable[[int], object]] = {
         "decode": lambda index: Photo(data[index % len(data)]).decode(1000),
-        **{f"draw_{name}": drawing(size) for name, size in (("search", 256), ("look_256", 256), ("look_320", 320))},
-        "search": network("yunet-2023mar", 256, "float32"),
-        "look_256": network("yunet-2023mar", 256, "float32"),
-        "look_320": network("yunet-2023mar", 320, "float32"),
+        "draw_search": draw,
+        "search": look,
+        "draw_look": lambda index: cv2.GaussianBlur(draw(index), (0, 0), 1.0),
+        "look": look,
+        "look_mirrored": look,
         "embed": network("sface-2021dec", 112, "fastest"),
     }
     result = {}

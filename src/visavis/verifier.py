@@ -111,8 +111,8 @@ class Verifier(AbstractContextManager["Verifier"]):
         )
         self._detector = FaceDetector(store, shipped_card(_DETECTOR))
         self.embedder = Embedder(store, self.card, precision)
-        # Twice as many photos are in hand as networks run at a time: while one waits for Python, another computes.
-        self._pool = ThreadPoolExecutor(2 * self.threads, thread_name_prefix="visavis")
+        # More photos are in hand than networks run at a time: while one waits for Python, another computes.
+        self._pool = ThreadPoolExecutor(3 * self.threads, thread_name_prefix="visavis")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

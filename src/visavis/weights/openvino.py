@@ -44,19 +44,19 @@ class OpenVINOEngine:
         one_at_a_time: bool = False,
     ) -> "OpenVINOModel":
         """See `Engine.compile`."""
-        requests = 1 if one_at_a_time else self._threads
+        streams = 1 if one_at_a_time else self._threads
         options: dict[str, Any] = {
-            "NUM_STREAMS": requests,
+            "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": self._threads,
             "ENABLE_CPU_PINNING": False,
         }
         if precision == "float32":
             options["INFERENCE_PRECISION_HINT"] = "f32"
-        key = self._cache_key(network, shape, precision, requests)
+        key = self._cache_key(network, shape, precision, streams)
         blob = self._cache.get(key)
         if blob is not None:
             try:
-                return OpenVINOModel(self._core.import_model(blob, "CPU", options), requests)
+                return OpenVINOModel(self._core.import_model(blob, "CPU", options), streams)
             except RuntimeError:
                 pass  # made by a build that names itself alike: make it anew
         try:
@@ -66,21 +66,24 @@ class OpenVINOEngine:
         except RuntimeError as error:
             raise ModelUnreadable(f"OpenVINO cannot run the model for inputs of {shape}: {error}") from error
         self._cache.put(key, _bytes(compiled.export_model()))
-        return OpenVINOModel(compiled, requests)
+        return OpenVINOModel(compiled, streams)
 
-    def _cache_key(self, network: Network, shape: tuple[int, int, int], precision: Precision, requests: int) -> str:
+    def _cache_key(self, network: Network, shape: tuple[int, int, int], precision: Precision, streams: int) -> str:
         processor = [self._core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
-        what = (network.key, self.version, shape, precision, self._threads, requests, processor)
+        what = (network.key, self.version, shape, precision, self._threads, streams, processor)
         return f"openvino-{hashlib.sha256(repr(what).encode()).hexdigest()[:32]}"
 
 
 class OpenVINOModel:
-    """A compiled network and as many requests as may run at once; a caller beyond that waits for one."""
+    """A compiled network, and twice as many requests as streams; a caller beyond that waits for one.
 
-    def __init__(self, compiled: "openvino.CompiledModel", requests: int) -> None:
+    Twice, because a request whose result waits for Python is not running: another may use its stream meanwhile.
+    """
+
+    def __init__(self, compiled: "openvino.CompiledModel", streams: int) -> None:
         self._outputs = range(len(compiled.outputs))
         self._requests: SimpleQueue[Any] = SimpleQueue()
-        for _ in range(requests):
+        for _ in range(2 * streams):
             self._requests.put(compiled.create_infer_request())
         kind = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.precision = {"f32": "float32", "bf16": "bfloat16"}.get(kind, kind)
