@@ -43,7 +43,7 @@ _MIRRORED = [1, 0, 2, 4, 3]
 """Which landmark each one is in the mirror."""
 _UPRIGHT_SCORE = 0.88
 """Faces in upright photos score more (all but 0.1 % on lfw-dev); under it, the photo may lie on its side."""
-_SHAPE = np.array([[-0.5, -0.63], [0.5, -0.63], [0.0, -0.06], [-0.43, 0.53], [0.40, 0.53]])
+_SHAPE = np.array([[-0.5, -0.58], [0.5, -0.58], [0.0, 0.0], [-0.41, 0.58], [0.41, 0.58]])
 """The ArcFace template's five landmarks around their mean, in inter-eye distances."""
 _EYES_TO_BOX = 0.4
 """Inter-eye distance over the square root of the box's area, roughly."""
