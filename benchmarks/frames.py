@@ -12,11 +12,13 @@ The folder holds one folder a subject. One reference photo is compared with a pr
 * spoiled: a burst whose first frame is dark and noisy, as before a camera's exposure settles: what weights should weigh down.
 
 Mated: as many comparisons for each subject, drawn at random. Non-mated: each fused probe with the photos of all other subjects.
-Weights come from the quality scores, but for uniform and levelled. Levelled takes LEVEL (1 / length - 1) off the score, length
-being that of the mean of the frames' embeddings before it is scaled to 1: non-mated scores have a mean above 0, which that
-scaling raises. Intervals (95 %) are from one bootstrap over subjects, so that differences are paired; thresholds are found anew
-in every replicate. A non-mated pair counts as often as the product of its subjects' draws, which makes intervals of
-thresholds and FMR somewhat too wide. --keep holds biometric data: delete the folder when done.
+Weights come from the quality scores, but for uniform and levelled. Levelled is what the product does: it takes
+m (1 / length - 1) off the score, m being the mean of the calibration's non-mated scores and length that of the mean of the
+frames' embeddings before it is scaled to 1, for that scaling raises m.
+
+Intervals (95 %) are from one bootstrap over subjects, so that differences are paired; thresholds are found anew in every
+replicate. A non-mated pair counts as often as the product of its subjects' draws, which makes intervals of thresholds and FMR
+somewhat too wide. --keep holds biometric data: delete the folder when done.
 """
 
 import argparse
@@ -45,7 +47,6 @@ DRAWS = 40  # mated comparisons a subject
 FMR_TARGETS = (1e-3, 1e-4)
 RATES = {"threshold": ".4f", "fnmr": ".2%", "fmr_at_single": ".1e", "fnmr_at_single": ".2%"}
 TAIL_FMR = 5e-3  # the highest non-mated scores, that many of them, are kept for the bootstrap
-LEVEL = 0.12
 EYES_MM, DISTANCE_MM, EYES_PX = 63.0, 450.0, 70.0  # an average adult at arm's length, before a VGA camera 65° wide
 SIMULATION = "benchmarks/frames.py 1"  # raise the number when `frame` changes
 
@@ -72,7 +73,8 @@ RULES: dict[str, Callable[[Floats], Floats]] = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Data:
-    """(N, 7, …) of each photo, its five frames and the dark one; single: the calibration's thresholds of single photos."""
+    """(N, 7, …) of each photo, its five frames and the dark one; single: the calibration's thresholds of single photos.
+    non_mated_mean: the calibration's."""
 
     vectors: NDArray[np.float32]
     found: NDArray[np.bool_]
@@ -80,6 +82,7 @@ class Data:
     subject: Ints
     model_sha256: str
     single: list[float]
+    non_mated_mean: float
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -131,6 +134,7 @@ def acquired(files: list[Path], keep: Path | None) -> Data:
             np.unique([file.parent.name for file in files], return_inverse=True)[1].astype(np.intp),
             verifier.card.sha256,
             [verifier.calibration.threshold(target) for target in FMR_TARGETS],
+            verifier.calibration.non_mated_mean,
         )
 
 
@@ -210,7 +214,7 @@ def measured(setting: Setting, data: Data) -> list[dict[str, Any]]:
     for count, name in [(1, "uniform"), *((count, name) for count in COUNTS[1:] for name in RULES)]:
         frames, weights = data.vectors[photo, place][:, :count], RULES[name](data.quality[photo, place])[:, :count]
         probes, length = fused(frames, weights, data.model_sha256)
-        less = (LEVEL if name == "levelled" else 0.0) * (1 / length - 1)
+        less = (data.non_mated_mean if name == "levelled" else 0.0) * (1 / length - 1)
         row, rates = compared(setting, data, probes, less.astype(np.float32), draws)
         kept[count, name] = rates
         row |= {"frames": count, "weights": name, "length": np.quantile(length, (0.05, 0.5, 0.95)).round(4).tolist()}

@@ -86,7 +86,7 @@ class TestSilence:
                 "<Photo array>",
                 "<Image array>",
                 "<Acquisition>",
-                "PhotoReport(reasons=(), size_px=(500, 500), face=<Face>, quality=<Quality>)",
+                "PhotoReport(reasons=(), size_px=(500, 500), face=<Face>, quality=<Quality>, frame=0, frames=1)",
                 "<Face>",
                 "<Quality>",
                 "<Embedding>",

@@ -31,7 +31,7 @@ from visavis.errors import (
     VisavisError,
 )
 from visavis.image import Limits, Photo
-from visavis.verifier import PARTNERS_MAX, PhotoInput, Verifier
+from visavis.verifier import FRAMES_MAX, PARTNERS_MAX, PhotoInput, Verifier
 from visavis.weights import shipped_card
 
 GOLDEN = Path(__file__).parent / "vectors" / "decision.json"
@@ -474,3 +474,71 @@ def test_the_code_of_the_wheel_with_the_models_is_never_imported(cache_folder: P
 def _keys(value: object) -> object:
     """The nested keys of a dictionary; what they hold is left out."""
     return {key: _keys(inner) for key, inner in value.items()} if isinstance(value, dict) else None
+
+
+@pytest.fixture(scope="module")
+def burst() -> list[NDArray[np.uint8]]:
+    """Five views of one photo, as a hand that shakes gives them."""
+    photo = small("P001", "amateur_selfie")
+    height, width = photo.shape[:2]
+    return [np.ascontiguousarray(photo[n : height - 5 + n, n : width - 5 + n]) for n in range(5)]
+
+
+class TestFrames:
+    """Several frames of one capture, fused into one probe."""
+
+    def test_they_are_one_probe(self, burst: list[NDArray[np.uint8]], verifier: Verifier) -> None:
+        reference = small("P001", "studio_portrait")
+        decision = verifier.verify(reference=reference, probe=burst)
+        assert decision.outcome is Outcome.MATCH
+        assert (decision.reference.frames, decision.probe.frames) == (1, 5)
+        alone = [score_of(verifier.verify(reference=reference, probe=frame)) for frame in burst]
+        assert score_of(decision) > np.mean(alone)
+        told = decision.to_dict()["faces"]
+        assert (told["reference"]["frames"], told["probe"]["frames"]) == (1, 5)
+
+    def test_the_order_does_not_count(self, burst: list[NDArray[np.uint8]], verifier: Verifier) -> None:
+        reference = small("P001", "studio_portrait")
+        scores = [score_of(verifier.verify(reference=reference, probe=p)) for p in (burst, tuple(burst[::-1]))]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+
+    def test_a_single_one_is_a_photo(self, burst: list[NDArray[np.uint8]], verifier: Verifier) -> None:
+        reference = small("P001", "studio_portrait")
+        one, same = (verifier.verify(reference=reference, probe=p) for p in (burst[0], burst[:1]))
+        assert score_of(one) == pytest.approx(score_of(same), abs=1e-6)
+
+    def test_those_that_are_no_use_are_left_out(self, burst: list[NDArray[np.uint8]], verifier: Verifier) -> None:
+        crowd = np.hstack([small("P001", "studio_portrait"), small("P002", "studio_portrait")])
+        frames = [BLANK, crowd, pixels("P001", "amateur_selfie", 100), *burst[:2]]
+        decision = verifier.verify(reference=small("P001", "studio_portrait"), probe=frames)
+        assert decision.outcome is Outcome.MATCH
+        assert decision.probe.frames == 2
+        assert decision.probe.frame in (3, 4)
+        assert decision.probe.size_px == frames[decision.probe.frame].shape[1::-1]
+
+    def test_none_of_use_gives_the_reason_of_the_first(self, verifier: Verifier) -> None:
+        decision = verifier.verify(reference=small("P001", "studio_portrait"), probe=[BLANK, BLANK])
+        assert decision.outcome is Outcome.INCONCLUSIVE
+        assert decision.probe.reasons == (PhotoReason.NO_FACE,)
+
+    @pytest.mark.parametrize("share", [1, 2, 3, 4])
+    def test_frames_of_two_people_match_neither(
+        self, share: int, burst: list[NDArray[np.uint8]], verifier: Verifier
+    ) -> None:
+        """The mean of two faces is near both of them: whoever mixes frames would pass as either."""
+        frames = burst[:share] + [small("P003", "amateur_selfie")] * (5 - share)
+        for name in ("P001", "P003"):
+            decision = verifier.verify(reference=small(name, "studio_portrait"), probe=frames)
+            assert decision.outcome is Outcome.INCONCLUSIVE
+            assert decision.probe.reasons == (PhotoReason.FRAMES_DISAGREE,)
+            assert decision.comparison is None
+
+    @pytest.mark.parametrize("count", [0, FRAMES_MAX + 1])
+    def test_no_fewer_than_one_and_no_more_than_ten(self, count: int, verifier: Verifier) -> None:
+        with pytest.raises(InputInvalid, match="1 to 10 frames"):
+            verifier.verify(reference=BLANK, probe=[BLANK] * count)
+
+    def test_an_error_says_which_frame_it_is(self, verifier: Verifier) -> None:
+        with pytest.raises(EmptyImage) as refusal:
+            verifier.verify(reference=BLANK, probe=[BLANK, b"", BLANK])
+        assert (refusal.value.parameter, refusal.value.frame) == ("probe", 1)

@@ -23,11 +23,13 @@ class VisavisError(Exception):
 class ImageError(VisavisError):
     """The bytes are not an image that can be used.
 
-    parameter: which photo of a verification it is, 'reference' or 'probe', where that is known.
+    parameter: which photo of a verification it is, 'reference' or 'probe', where that is known. frame: which of several frames,
+    counted from 0.
     """
 
     code = "image_unusable"
     parameter: Literal["reference", "probe"] | None = None
+    frame: int = 0
 
 
 class EmptyImage(ImageError):

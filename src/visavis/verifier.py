@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -28,11 +28,12 @@ from visavis.decision import (
     PhotoReport,
     Policy,
     Timings,
+    acquisition_reasons,
     decide,
     policy_named,
 )
-from visavis.embedding import Embedder, Embedding, compare
-from visavis.errors import ImageError, PolicyUnsupported, TooManyComparisons, VisavisError
+from visavis.embedding import Embedder, Embedding, compare, fuse
+from visavis.errors import ImageError, InputInvalid, PolicyUnsupported, TooManyComparisons, VisavisError
 from visavis.face import AlignedFace, Face, FaceDetector, align, assess, central, dominant, image_showing
 from visavis.image import DEFAULT_LIMITS, Image, Limits, Photo
 from visavis.weights import (
@@ -58,6 +59,8 @@ EMBEDDER = "sface-2021dec"
 """The id of the embedding model that is used where none is named."""
 
 Key = TypeVar("Key", bound=Hashable)
+FRAMES_MAX = 10
+"""How many frames may be fused: more bring nothing, and cost time."""
 PhotoInput = bytes | bytearray | memoryview | NDArray[np.uint8] | Photo
 """The bytes of an image file, an upright RGB array (H, W, 3) uint8, or a `Photo` made of either."""
 
@@ -140,16 +143,26 @@ class Verifier(AbstractContextManager["Verifier"]):
         """What embeddings are computed in: 'float32' or 'bfloat16'."""
         return self.embedder.precision
 
-    def verify(self, *, reference: PhotoInput, probe: PhotoInput, policy: str | Policy = DEFAULT_POLICY) -> Decision:
+    def verify(
+        self,
+        *,
+        reference: PhotoInput,
+        probe: PhotoInput | Sequence[PhotoInput],
+        policy: str | Policy = DEFAULT_POLICY,
+    ) -> Decision:
         """Decide whether the person in `probe` is the one in `reference`.
 
+        probe: a photo, or a list or tuple of up to 10 frames of one capture, which are fused (see `fuse`).
         Raises an ImageError when a photo is no usable image, PolicyUnknown or PolicyUnsupported for the policy. A photo
         without exactly one dominant face, or with one too small for the policy, is an inconclusive decision.
         """
         started = perf_counter()
         policy = self._policy(policy)
-        first, second = (self._pool.submit(self.acquire, photo) for photo in (reference, probe))
-        return self._decide(_result_of(first, "reference"), _result_of(second, "probe"), policy, started)
+        frames = probe if isinstance(probe, (list, tuple)) else (probe,)
+        _check_frames(frames)
+        first, *others = (self._pool.submit(self.acquire, photo) for photo in (reference, *frames))
+        acquired = [_result_of(other, "probe", number) for number, other in enumerate(others)]
+        return self._decide(_result_of(first, "reference"), self.fuse(acquired, policy=policy), policy, started)
 
     def verify_pairs(
         self,
@@ -186,6 +199,31 @@ class Verifier(AbstractContextManager["Verifier"]):
         """Decide on two acquisitions of this verifier's model. Raises ModelMismatch, PolicyUnknown, PolicyUnsupported."""
         return self._decide(reference, probe, self._policy(policy), perf_counter())
 
+    def fuse(self, frames: Sequence[Acquisition], *, policy: str | Policy = DEFAULT_POLICY) -> Acquisition:
+        """One acquisition from those of up to 10 frames of one capture.
+
+        Frames that could not be compared by themselves are left out; the rest weigh alike, since weighting them by quality was
+        measured to bring nothing. The report is that of the sharpest frame, or of the first where none is usable. A frame that
+        would not match that one under the policy may show somebody else: then nothing is fused, for the reason `frames_disagree`.
+        """
+        _check_frames(frames)
+        policy = self._policy(policy)
+        usable = {
+            number: frame.embedding
+            for number, frame in enumerate(frames)
+            if frame.embedding is not None and not acquisition_reasons(frame.report, policy)
+        }
+        elapsed_ms = max(frame.elapsed_ms for frame in frames)
+        if not usable:
+            return Acquisition(frames[0].report, frames[0].embedding, elapsed_ms)
+        best = max(usable, key=lambda number: _sharpness(frames[number].report))
+        report = replace(frames[best].report, frame=best, frames=len(usable))
+        threshold = self._threshold(policy)
+        if any(compare(usable[best], embedding) < threshold for embedding in usable.values()):
+            return Acquisition(replace(report, reasons=(PhotoReason.FRAMES_DISAGREE,)), None, elapsed_ms)
+        fused = fuse(list(usable.values()), [1.0] * len(usable)) if len(usable) > 1 else usable[best]
+        return Acquisition(report, fused, elapsed_ms)
+
     def align(self, photo: PhotoInput, face: Face) -> AlignedFace:
         """The face as the model sees it."""
         return align(self._image(self._photo(photo), face), face, self.embedder.contract)
@@ -215,7 +253,11 @@ class Verifier(AbstractContextManager["Verifier"]):
     def _decide(self, reference: Acquisition, probe: Acquisition, policy: Policy, started: float) -> Decision:
         score = None
         if reference.embedding is not None and probe.embedding is not None:
-            score = compare(reference.embedding, probe.embedding)
+            score = compare(
+                reference.embedding,
+                probe.embedding,
+                non_mated_mean=self.calibration.under(policy.condition).non_mated_mean,
+            )
         return decide(
             reference=reference.report,
             probe=probe.report,
@@ -269,18 +311,32 @@ class Verifier(AbstractContextManager["Verifier"]):
 
     def _policy(self, policy: str | Policy) -> Policy:
         chosen = policy if isinstance(policy, Policy) else policy_named(policy)
-        self.calibration.threshold(chosen.fmr_target)
+        self._threshold(chosen)
         return chosen
 
+    def _threshold(self, policy: Policy) -> float:
+        return self.calibration.under(policy.condition).threshold(policy.fmr_target)
 
-def _result_of(acquisition: Future[Acquisition], parameter: Literal["reference", "probe"]) -> Acquisition:
-    """The acquisition; an error with the photo says which of the two it was."""
+
+def _result_of(
+    acquisition: Future[Acquisition], parameter: Literal["reference", "probe"], frame: int = 0
+) -> Acquisition:
+    """The acquisition; an error with the photo says which of them it was."""
     try:
         return acquisition.result()
     except ImageError as error:
         named = type(error)(*error.args)
-        named.parameter = parameter
+        named.parameter, named.frame = parameter, frame
         raise named from error
+
+
+def _sharpness(report: PhotoReport) -> float:
+    return (report.quality and report.quality["sharpness"].raw) or 0.0
+
+
+def _check_frames(frames: Sequence[object]) -> None:
+    if not 1 <= len(frames) <= FRAMES_MAX:
+        raise InputInvalid(f"expected 1 to {FRAMES_MAX} frames of one capture, got {len(frames)}")
 
 
 def refuse_searches(pairs: Sequence[tuple[Key, Key]]) -> None:

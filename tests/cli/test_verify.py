@@ -84,7 +84,7 @@ class TestJson:
         assert told["score"] >= told["policy"]["threshold"]
         assert set(told["fmr"]) == {"value", "lower", "upper", "extrapolated"}
         assert told["liveness"]["status"] == "not_checked"
-        assert set(told["faces"]["probe"]) == {"box_px", "quality"}
+        assert set(told["faces"]["probe"]) == {"box_px", "frame", "frames", "quality"}
         assert all(value > 0 for value in told["timings_ms"].values())
 
     def test_of_no_match_and_inconclusive(self, portrait: Path, stranger: Path, photos: Path) -> None:
@@ -213,7 +213,7 @@ class TestStandardInput:
         assert (answer.code, answer.err) == (0, "")
 
     def test_not_both(self) -> None:
-        assert "only one of the two photos can come from standard input" in call("verify", "-", "-").wrong_use
+        assert "only one of the photos can come from standard input" in call("verify", "-", "-").wrong_use
 
     def test_empty(self, portrait: Path) -> None:
         answer = process("verify", portrait, "-", "--json")
@@ -223,6 +223,47 @@ class TestStandardInput:
     def test_closed(self, portrait: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", None)
         assert call("verify", portrait, "-").fault.endswith("[input_invalid]")
+
+
+class TestFrames:
+    """Several frames of the probe's capture."""
+
+    def test_they_are_one_probe(self, portrait: Path, casual: Path, photos: Path) -> None:
+        answer = call("verify", portrait, casual, "--frame", photos / "wall.png", "--frame", casual)
+        assert (answer.code, answer.err) == (0, "")
+        assert "  2 frames of the probe's capture, fused" in answer.out
+        told = call("verify", portrait, photos / "wall.png", "--frame", casual, "--json").json
+        assert (told["faces"]["probe"]["frame"], told["faces"]["probe"]["frames"]) == (1, 1)
+        assert told["score"] == call("verify", portrait, casual, "--json").json["score"]
+
+    def test_of_two_people_they_are_refused(self, portrait: Path, casual: Path, stranger: Path) -> None:
+        answer = call("verify", portrait, casual, "--frame", stranger)
+        assert answer.code == 2
+        assert "  probe: the frames do not all match each other" in answer.out
+
+    def test_the_picture_shows_the_one_that_was_judged(
+        self, portrait: Path, casual: Path, photos: Path, tmp_path: Path
+    ) -> None:
+        picture = tmp_path / "why.png"
+        answer = call("verify", portrait, photos / "wall.png", "--frame", casual, "--explain", picture)
+        assert (answer.code, answer.err) == (0, "")
+        assert picture.stat().st_size > 10_000
+
+    def test_a_fault_names_the_frame(self, portrait: Path, casual: Path, photos: Path) -> None:
+        notes = photos / "notes.txt"
+        answer = call("verify", portrait, casual, "--frame", casual, "--frame", notes)
+        assert answer.code == 3
+        assert f"probe {notes}:" in answer.err
+
+    def test_more_than_ten_are_too_many(self, portrait: Path, casual: Path) -> None:
+        further = [argument for _ in range(10) for argument in ("--frame", casual)]
+        assert "1 to 10 frames" in call("verify", portrait, casual, *further).fault
+
+    def test_a_frame_is_never_replaced_by_the_picture(self, portrait: Path, casual: Path, tmp_path: Path) -> None:
+        frame = tmp_path / "frame.png"
+        frame.write_bytes(casual.read_bytes())
+        assert "would replace" in call("verify", portrait, casual, "--frame", frame, "--explain", frame).wrong_use
+        assert frame.read_bytes() == casual.read_bytes()
 
 
 class TestPolicies:
@@ -237,7 +278,9 @@ class TestPolicies:
                 threshold = told["policy"]["threshold"]
                 assert answer.code == (0 if told["score"] >= threshold else 1)
             thresholds.append(threshold)
-        assert all(lower < higher for lower, higher in pairwise(thresholds))
+        photo, document = thresholds[:4], thresholds[4:]
+        assert all(lower < higher for part in (photo, document) for lower, higher in pairwise(part))
+        assert all(one < other for one, other in zip(document, photo, strict=False))
 
     def test_what_is_extrapolated_is_said(self, portrait: Path, stranger: Path) -> None:
         answer = call("verify", portrait, stranger, "--policy", "1e-6")

@@ -44,6 +44,7 @@ CALIBRATION = Calibration(
     non_mated_pairs=180,
     interval="95 %, made up",
     extrapolated_below=1e-5,
+    non_mated_mean=0.1,
     scores=(0.0, 0.2, 0.4, 0.6),
     fmr=(0.5, 1e-2, 1e-4, 1e-7),
     fmr_lower=(0.4, 5e-3, 5e-5, 1e-8),
@@ -101,7 +102,8 @@ class TestDecide:
 
     @given(score=st.floats(-1, 1))
     def test_a_stricter_policy_never_matches_more(self, score: float) -> None:
-        outcomes = [decision(score, policy=policy).outcome for policy in POLICIES.values()]
+        photos = (policy for policy in POLICIES.values() if policy.condition == "photo")
+        outcomes = [decision(score, policy=policy).outcome for policy in photos]
         assert outcomes == sorted(outcomes, key=[Outcome.MATCH, Outcome.NO_MATCH].index)
 
     def test_the_same_arguments_give_the_same_decision(self) -> None:
@@ -155,11 +157,13 @@ class TestDecide:
 
 class TestPolicies:
     def test_their_names_are_their_rates(self) -> None:
-        assert list(POLICIES) == ["1e-3", "1e-4", "1e-5", "1e-6"]
+        rates = ["1e-3", "1e-4", "1e-5", "1e-6"]
+        assert list(POLICIES) == [*rates, *(f"document-{rate}" for rate in rates[:3])]
         for name, policy in POLICIES.items():
             assert policy_named(name) is policy
             assert policy.name == name
-            assert policy.fmr_target == float(name)
+            assert policy.fmr_target == float(name.removeprefix("document-"))
+            assert (policy.condition == "document") == name.startswith("document-")
             assert policy.version == 1
         assert DEFAULT_POLICY == "1e-4"
 
@@ -176,7 +180,25 @@ class TestPolicies:
             name: decision(0.5, policy=policy, calibration=calibration).to_dict()["policy"]["extrapolated"]
             for name, policy in POLICIES.items()
         }
-        assert told == {"1e-3": False, "1e-4": False, "1e-5": False, "1e-6": True}
+        assert [name for name, extrapolated in told.items() if extrapolated] == ["1e-6"]
+
+    def test_documents_are_judged_by_their_own_table(self) -> None:
+        documents = replace(
+            CALIBRATION, dataset="documents", scores=tuple(score - 0.05 for score in CALIBRATION.scores)
+        )
+        both = replace(CALIBRATION, document=documents)
+        score = CALIBRATION.threshold(1e-4) - 0.01
+        by_photo = decision(score, policy=POLICIES["1e-4"], calibration=both)
+        by_document = decision(score, policy=POLICIES["document-1e-4"], calibration=both)
+        assert (by_photo.outcome, by_document.outcome) == (Outcome.NO_MATCH, Outcome.MATCH)
+        assert by_document.threshold == pytest.approx(by_photo.threshold - 0.05)
+        assert by_document.comparison is not None
+        assert by_document.comparison.fmr == documents.false_match_rate(score)
+        assert by_document.to_dict()["calibration"]["dataset"] == "documents"
+
+    def test_a_calibration_that_says_nothing_of_documents_is_refused(self) -> None:
+        with pytest.raises(PolicyUnsupported, match="says nothing of documents"):
+            decision(0.5, policy=POLICIES["document-1e-4"])
 
 
 class TestDecision:
@@ -230,7 +252,8 @@ class TestDecision:
     def test_its_parts_are_silent(self) -> None:
         made = decision()
         assert repr(made.comparison) == "<Comparison>"
-        assert repr(made.probe) == "PhotoReport(reasons=(), size_px=(400, 300), face=<Face>, quality=<Quality>)"
+        silent = "face=<Face>, quality=<Quality>, frame=0, frames=1"
+        assert repr(made.probe) == f"PhotoReport(reasons=(), size_px=(400, 300), {silent})"
 
 
 class TestToDict:

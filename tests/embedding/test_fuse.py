@@ -111,3 +111,43 @@ class TestFuse:
         opposite = Embedding(-one.vector, one.model_sha256)
         with pytest.raises(ValueError, match=r"^the embeddings cancel each other out; fuse frames of one person only$"):
             fuse([one, opposite], [1.0, 1.0])
+
+
+class TestAgreement:
+    @UNHURRIED
+    @given(weighted=frames(least=2))
+    def test_it_is_how_long_the_mean_was(self, weighted: list[tuple[Embedding, float]]) -> None:
+        share = np.array([weight for _, weight in weighted]) / sum(weight for _, weight in weighted)
+        mean = (share[:, None] * np.stack([each.vector for each, _ in weighted])).sum(axis=0)
+        assert fused(weighted).agreement == pytest.approx(min(1, np.linalg.norm(mean)), abs=1e-6)
+
+    @UNHURRIED
+    @given(reference=vectors(), probe=vectors())
+    def test_a_single_photo_scores_as_ever(self, reference: Embedding, probe: Embedding) -> None:
+        assert compare(reference, probe, non_mated_mean=0.1) == compare(reference, probe)
+
+    @pytest.mark.parametrize("count", [2, 3, 5, 10])
+    def test_it_takes_off_what_fusing_adds_to_strangers(self, count: int) -> None:
+        """Strangers' scores have a mean above zero; it must be the same for any number of frames."""
+        random = np.random.default_rng(count)
+        common = np.zeros(128)
+        common[0] = np.sqrt(0.1 * 128 / 0.9)
+
+        def face() -> np.ndarray:
+            return common + random.normal(size=128)
+
+        scores = []
+        for _ in range(1500):
+            probe = face()
+            views = [embedding(probe + 0.7 * random.normal(size=128)) for _ in range(count)]
+            other = embedding(face())
+            single, whole = views[0], fuse(views, [1.0] * count)
+            scores.append((compare(other, single), compare(other, whole), compare(other, whole, non_mated_mean=0.085)))
+        single, raised, levelled = np.mean(scores, axis=0)
+        assert raised > single + 0.005
+        assert levelled == pytest.approx(single, abs=0.006)
+
+    @pytest.mark.parametrize("agreement", [0.0, -0.1, 1.1, math.nan])
+    def test_it_lies_in_0_to_1(self, agreement: float) -> None:
+        with pytest.raises(ValueError, match="agreement"):
+            Embedding(embedding(np.eye(128)[0]).vector, "ab" * 32, agreement)

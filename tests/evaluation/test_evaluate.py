@@ -174,12 +174,14 @@ class TestReport:
     def test_counts_comparisons(self) -> None:
         done: list[int] = []
         told = evaluate(dataset(), photos(), ABOUT, OPTIONS, progress=done.append)
-        _, _, same = pairs_of(photos().embedded)
+        first, second, same = pairs_of(photos().embedded)
+        score = (photos().vectors[first] * photos().vectors[second]).sum(axis=1)
         of_subject = np.bincount(dataset().subject[photos().embedded])
         assert told["comparisons"] == {
             "mated": int(same.sum()),
             "non_mated": int((~same).sum()),
             "mated_subjects": int((of_subject > 1).sum()),
+            "non_mated_mean": pytest.approx(score[~same].mean(), abs=1e-3),
         }
         assert sum(done) == len(same)
 
@@ -431,11 +433,14 @@ class TestDocuments:
         both[3] = False
         _, _, same = pairs_of(both)
         for row, times in zip(told, (2, 2, 2, 4), strict=True):  # either image of a pair is the reference once
-            assert row["comparisons"] == {"mated": times * same.sum(), "non_mated": times * (~same).sum()}
+            counts = row["comparisons"]
+            assert (counts["mated"], counts["non_mated"]) == (times * same.sum(), times * (~same).sum())
             assert len(row["rates"]) == len(row["at_clean_thresholds"]) == len(FMR_TARGETS)
             for at, clean in zip(row["at_clean_thresholds"], report()["rates"], strict=True):
                 assert at["threshold"] == clean["threshold"]
         assert [row["failures"] for row in told] == [1, 1, 1, 2]
+        assert ["curves" in row for row in told] == [False, False, False, True]
+        assert all(not row["rates"][-1]["supported"] for row in told)  # however often a pair was compared
         json.dumps(told, allow_nan=False)
 
 
@@ -458,7 +463,12 @@ class TestTooLittle:
         random = np.random.default_rng(8)
         single = Dataset(tuple("abcdefghij"), np.arange(10, dtype=np.int32))
         told = evaluate(single, acquired(random, people(random, [1] * 10)), ABOUT, replace(OPTIONS, hardest=True))
-        assert told["comparisons"] == {"mated": 0, "non_mated": 45, "mated_subjects": 0}
+        assert told["comparisons"] == {
+            "mated": 0,
+            "non_mated": 45,
+            "mated_subjects": 0,
+            "non_mated_mean": pytest.approx(told["comparisons"]["non_mated_mean"]),
+        }
         assert (told["eer"], told["discard"], told["hardest"]["mated"]) == (None, None, [])
         assert "fnmr_upper" not in told["curves"]
         assert all(row["fnmr"]["value"] is None for row in told["rates"])

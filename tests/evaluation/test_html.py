@@ -103,6 +103,7 @@ def table_of(fmr: float = 1.0) -> Calibration:
     told: dict[str, Any] = {
         "format": 1, "model_sha256": "ab" * 32, "dataset": f"elsewhere {EVIL[:20]}", "date": "2026-01-01", "subjects": 10,
         "images": 20, "mated_pairs": 10, "non_mated_pairs": 100, "interval": "95 %", "extrapolated_below": 1e-5,
+        "non_mated_mean": 0.1,
         "scores": scores.tolist(), "fmr": rates, "fmr_lower": rates, "fmr_upper": rates, "fnmr": np.linspace(0, 1, 200).tolist(),
     }  # fmt: skip
     return Calibration.parse(json.dumps(told), model_sha256="ab" * 32)

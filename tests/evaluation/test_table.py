@@ -33,6 +33,25 @@ def table() -> Calibration:
     return Calibration.parse(calibration_table(report()), model_sha256=ABOUT.model_sha256)
 
 
+def test_documents_have_a_part_of_their_own() -> None:
+    """Whose scores are lower, and whose support is that of the pairs, however many documents were made of each photo."""
+    random = np.random.default_rng(2)
+    vectors = people(random, [4] * 60)
+    dataset = Dataset(tuple(f"{number}.jpg" for number in range(240)), np.repeat(np.arange(60, dtype=np.int32), 4))
+    degraded = {}
+    for name in ("printed", "chip"):
+        noisy = vectors + random.normal(0, 0.1, vectors.shape).astype(np.float32)
+        degraded[name] = acquired(random, noisy / np.linalg.norm(noisy, axis=1, keepdims=True))
+    told = evaluate(dataset, acquired(random, vectors), ABOUT, Options(replicates=100), documents=degraded)
+    calibration = Calibration.parse(calibration_table(told), model_sha256=ABOUT.model_sha256)
+    documents = calibration.under("document")
+    assert documents.dataset == f"{ABOUT.dataset}, as simulated documents"
+    assert documents.non_mated_pairs == 4 * calibration.non_mated_pairs
+    assert documents.extrapolated_below == pytest.approx(calibration.extrapolated_below, rel=0.01)
+    assert documents.threshold(1e-2) < calibration.threshold(1e-2)
+    assert table().document is None
+
+
 def test_is_what_the_decision_room_reads() -> None:
     calibration = table()
     assert (calibration.dataset, calibration.date) == (ABOUT.dataset, ABOUT.date)

@@ -30,6 +30,7 @@ def table() -> Table:
         "non_mated_pairs": 19800,
         "interval": "95 %",
         "extrapolated_below": 1e-3,
+        "non_mated_mean": 0.1,
         "scores": [0.0, 0.2, 0.4],
         "fmr": [1e-1, 1e-3, 1e-5],
         "fmr_lower": [0.5e-1, 0.5e-3, 0.5e-5],
@@ -166,6 +167,11 @@ class TestMathematics:
         assert parse(values | {"scores": [0.0, 0.2], "fnmr": [0.0, 0.0]}).threshold(rates[1]) == 0.2
 
 
+def _part(**changes: object) -> Table:
+    """A table for documents, as it stands within another."""
+    return {key: value for key, value in table().items() if key != "format"} | changes
+
+
 def _set(key: str, value: object) -> Callable[[Table], object]:
     return lambda values: values | {key: value}
 
@@ -191,6 +197,13 @@ _BROKEN: dict[str, tuple[Callable[[Table], object], str]] = {
     "extrapolated_below NaN": (_set("extrapolated_below", float("nan")), "extrapolated_below"),
     "extrapolated_below 2": (_set("extrapolated_below", 2), "extrapolated_below"),
     "extrapolated_below huge": (_set("extrapolated_below", 10**400), "extrapolated_below|too large"),
+    "non_mated_mean text": (_set("non_mated_mean", "0.1"), "non_mated_mean must be a float"),
+    "non_mated_mean 2": (_set("non_mated_mean", 2), "non_mated_mean"),
+    "no document": (_set("document", None), "document must be a dict"),
+    "a document that is none": (_set("document", {}), "KeyError"),
+    "a document of another model": (_set("document", _part(model_sha256="0" * 64)), "for the model 0000"),
+    "a document within a document": (_set("document", _part(document=_part())), "unknown keys.*document"),
+    "a document whose rates rise": (_set("document", _part(fmr=[1e-5, 1e-3, 1e-1])), "FMR must never rise"),
     **{f"{key} no list": (_set(key, 0.5), f"{key} must be a list") for key in _CURVES},
     **{f"{key} digits": (_set(key, "123"), f"{key} must be a list") for key in _CURVES},
     **{f"{key} of texts": (_set(key, ["0", "1", "2"]), f"{key} must be finite numbers") for key in _CURVES},
@@ -259,3 +272,12 @@ class TestRefusals:
     def test_any_other_value_is_a_table_or_refused(self, key: str, value: object) -> None:
         with suppress(ManifestInvalid):
             assert isinstance(parse(table() | {key: value}), Calibration)
+
+
+def test_a_table_for_documents_is_part_of_it() -> None:
+    calibration = parse(table() | {"document": _part(dataset="documents", scores=[0.0, 0.1, 0.2])})
+    assert calibration.under("photo") is calibration
+    documents = calibration.under("document")
+    assert (documents.dataset, documents.scores, documents.document) == ("documents", (0.0, 0.1, 0.2), None)
+    with pytest.raises(PolicyUnsupported, match="says nothing of documents"):
+        parse(table()).under("document")

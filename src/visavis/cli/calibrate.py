@@ -11,6 +11,7 @@ from visavis.cli.common import json_option, print_json, printable, read_text, wr
 from visavis.errors import InputInvalid, OutputUnwritable, PolicyUnsupported
 
 if TYPE_CHECKING:
+    from visavis.decision import Policy
     from visavis.weights import Calibration
 
 
@@ -45,7 +46,7 @@ def calibrate(report: Path, out: Path | None, overwrite: bool, as_json: bool) ->
     except InputInvalid as error:
         raise InputInvalid(f"{report}: {error}") from error
     table = Calibration.parse(text, model_sha256=read["model"]["sha256"])
-    thresholds = {policy.name: _threshold(table, policy.fmr_target) for policy in POLICIES.values()}
+    thresholds = {policy.name: _threshold(table, policy) for policy in POLICIES.values()}
     if set(thresholds.values()) == {None}:
         raise InputInvalid(
             f"{report}: these data support no policy: their table reaches FMR {table.fmr[-1]:.1e}, and the least that a policy "
@@ -62,16 +63,19 @@ def calibrate(report: Path, out: Path | None, overwrite: bool, as_json: bool) ->
         return 0
     click.echo(printable(f"table of {table.dataset}, {table.date}: {target}"))
     for name, score in thresholds.items():
-        marked = " (extrapolated)" if POLICIES[name].fmr_target < table.extrapolated_below else ""
-        told = "not supported by these data" if score is None else f"threshold {score:.4f}{marked}"
+        told = "not supported by these data"
+        if score is not None:
+            policy = POLICIES[name]
+            extrapolated = policy.fmr_target < table.under(policy.condition).extrapolated_below
+            told = f"threshold {score:.4f}{' (extrapolated)' if extrapolated else ''}"
         click.echo(f"  policy {name}: {told}")
     if out is not None:
         click.echo(f"to decide by it: VISAVIS_CALIBRATION={target}, or name it in the model's manifest")
     return 0
 
 
-def _threshold(table: "Calibration", fmr: float) -> float | None:
+def _threshold(table: "Calibration", policy: "Policy") -> float | None:
     try:
-        return table.threshold(fmr)
+        return table.under(policy.condition).threshold(policy.fmr_target)
     except PolicyUnsupported:
         return None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 ENGINES = ("openvino", "onnxruntime", "cuda")
-POLICIES = ("1e-3", "1e-4", "1e-5", "1e-6")
+POLICIES = ("1e-3", "1e-4", "1e-5", "1e-6", "document-1e-3", "document-1e-4", "document-1e-5")
 
 
 def engine_options(command: Command) -> Command:
@@ -45,7 +45,7 @@ def policy_option(command: Command) -> Command:
         type=click.Choice(POLICIES),
         default="1e-4",
         show_default=True,
-        help="Share of strangers that may match. 1e-6 is extrapolated from the calibration data.",
+        help="Share of strangers that may match; `document-` where REFERENCE is a photo of a document. 1e-6 is extrapolated.",
     )(command)
 
 

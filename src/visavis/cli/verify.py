@@ -1,6 +1,7 @@
 """`visavis verify REFERENCE PROBE`."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,20 @@ _REASONS = {
     "no_face": "no face was found: take a photo of one person, facing the camera, with the face well lit",
     "several_faces": "several faces are comparably large: take a photo of the one person alone, or crop it to them",
     "face_too_small": "the face is too small: go nearer, or send the photo in its full size",
+    "frames_disagree": "the frames do not all match each other: send frames of one person, from one capture",
 }
 
 
 @click.command()
 @click.argument("reference")
 @click.argument("probe")
+@click.option(
+    "--frame",
+    "frames",
+    multiple=True,
+    metavar="FILE",
+    help="A further frame of the capture that PROBE is from; up to nine may be given. They are fused into one probe.",
+)
 @policy_option
 @json_option
 @click.option(
@@ -45,6 +54,7 @@ _REASONS = {
 def verify(
     reference: str,
     probe: str,
+    frames: tuple[str, ...],
     policy: str,
     as_json: bool,
     explain: Path | None,
@@ -56,29 +66,31 @@ def verify(
 
     Both are files; `-` is standard input. Exit code: 0 match, 1 no match, 2 inconclusive, 3 fault or wrong use.
     """
-    if reference == probe == "-":
-        raise click.UsageError("only one of the two photos can come from standard input")
+    paths = (reference, probe, *frames)
+    if paths.count("-") > 1:
+        raise click.UsageError("only one of the photos can come from standard input")
     if explain is not None:
-        _refuse_target(explain, reference, probe)
+        _refuse_target(explain, paths)
     reading: str | None = None
     try:
-        photos = {}
-        for reading, path in (("reference", reference), ("probe", probe)):
-            photos[reading] = read_photo(path)
+        reading = "reference"
+        first = read_photo(reference)
+        reading = "probe"
+        probes = [read_photo(path) for path in paths[1:]]
         reading = None
         with make_verifier(engine, threads, model) as verifier:
-            decision = verifier.verify(**photos, policy=policy)
+            decision = verifier.verify(reference=first, probe=probes, policy=policy)
             if explain is not None:
                 from visavis.cli.explain import draw
 
-                draw(explain, verifier, decision, photos)
+                draw(explain, verifier, decision, {"reference": first, "probe": probes[decision.probe.frame]})
     except VisavisError as error:
         parameter = getattr(error, "parameter", None)
         if as_json:
             fault = {"code": error.code, "message": str(error), "parameter": parameter or reading}
             print_json({"outcome": None, "error": fault})
         elif parameter is not None:
-            photo = reference if parameter == "reference" else probe
+            photo = reference if parameter == "reference" else paths[1 + getattr(error, "frame", 0)]
             click.echo(f"{parameter} {printable(photo)}:", err=True)
         raise
     if as_json:
@@ -88,11 +100,11 @@ def verify(
     return _CODES[decision.outcome]
 
 
-def _refuse_target(explain: Path, reference: str, probe: str) -> None:
+def _refuse_target(explain: Path, photos: Iterable[str]) -> None:
     """The picture must not replace a photo."""
     if explain.suffix.lower() != ".png":
         raise click.UsageError(f"--explain must end in .png, not {explain.name!r}")
-    if os.path.realpath(explain) in map(os.path.realpath, (reference, probe)):
+    if os.path.realpath(explain) in map(os.path.realpath, photos):
         raise click.UsageError(f"--explain would replace the photo {explain}; choose another name")
 
 
@@ -102,6 +114,8 @@ def _tell(decision: "Decision") -> None:
     for name, photo in (("reference", decision.reference), ("probe", decision.probe)):
         for line in reasons_in_words(photo):
             click.echo(f"  {name}: {line}")
+    if decision.probe.frames > 1:
+        click.echo(f"  {decision.probe.frames} frames of the probe's capture, fused")
     comparison = decision.comparison
     if comparison is not None:
         click.echo(f"  score {comparison.score:.3f}; policy {decision.policy.name} asks for {decision.threshold:.3f}")

@@ -36,8 +36,9 @@ def decide(
     """Judge one comparison.
 
     score: in [-1, 1], or None when a photo gave no embedding; it is disregarded when a photo breaks the policy's limits.
-    Raises PolicyUnsupported when the calibration does not reach the policy's FMR target.
+    Raises PolicyUnsupported when the calibration does not reach the policy's FMR target, or says nothing of documents.
     """
+    calibration = calibration.under(policy.condition)
     threshold = calibration.threshold(policy.fmr_target)
     reference = replace(reference, reasons=acquisition_reasons(reference, policy))
     probe = replace(probe, reasons=acquisition_reasons(probe, policy))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from visavis.errors import PolicyUnknown
+from visavis.weights import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,20 +12,30 @@ class Policy:
 
     name: the FMR target as it is written. fmr_target: the share of non-mated comparisons that may match, in 0..1.
     version: raised whenever a policy of the same name would decide differently. inter_eye_distance_min_px: faces whose
-    eyes are nearer each other, in pixels of the original photo, are not compared.
+    eyes are nearer each other, in pixels of the original photo, are not compared. condition: what the reference is, and with that
+    which scores the FMR is calibrated on.
     """
 
     name: str
     fmr_target: float
     version: int = 1
     inter_eye_distance_min_px: float = 32.0
+    condition: Condition = "photo"
 
 
 DEFAULT_POLICY = "1e-4"
 
 POLICIES: dict[str, Policy] = {
     policy.name: policy
-    for policy in (Policy("1e-3", 1e-3), Policy("1e-4", 1e-4), Policy("1e-5", 1e-5), Policy("1e-6", 1e-6))
+    for policy in (
+        Policy("1e-3", 1e-3),
+        Policy("1e-4", 1e-4),
+        Policy("1e-5", 1e-5),
+        Policy("1e-6", 1e-6),
+        Policy("document-1e-3", 1e-3, condition="document"),
+        Policy("document-1e-4", 1e-4, condition="document"),
+        Policy("document-1e-5", 1e-5, condition="document"),
+    )
 }
 
 

@@ -24,6 +24,7 @@ class PhotoReason(StrEnum):
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
     FACE_TOO_SMALL = "face_too_small"
+    FRAMES_DISAGREE = "frames_disagree"
 
 
 class PairReason(StrEnum):
@@ -36,16 +37,19 @@ class PairReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PhotoReport:
-    """What was found in one photo.
+    """What was found in one photo, or in the best of several frames.
 
     reasons: why it cannot be compared; empty when it can. size_px: (width, height) of the upright original. face and
-    quality: those of the dominant face, None without one.
+    quality: those of the dominant face, None without one. frame: which of the frames it is, counted from 0. frames: how many were
+    fused.
     """
 
     reasons: tuple[PhotoReason, ...]
     size_px: tuple[int, int]
     face: Face | None = None
     quality: Quality | None = None
+    frame: int = 0
+    frames: int = 1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -159,6 +163,8 @@ def _face(photo: PhotoReport) -> dict[str, Any] | None:
         return None
     return {
         "box_px": [round(value, 1) for value in photo.face.box_px],
+        "frame": photo.frame,
+        "frames": photo.frames,
         "quality": {
             name: {"raw": measure.raw, "score": measure.score} for name, measure in (photo.quality or {}).items()
         },

@@ -15,8 +15,7 @@ def fuse(embeddings: Sequence[Embedding], weights: Sequence[float]) -> Embedding
     """Fuse the embeddings of one person's frames into their weighted mean.
 
     embeddings: of one model, at least one. weights: one each, finite, none negative, not all zero; only their ratios count.
-    Returns (d,) float32, unit L2 norm. Non-mated scores have a mean above 0, and scaling the mean vector back to unit length
-    raises it, the more the less the frames agree: see benchmarks/frames.py for what that does to thresholds.
+    Returns (d,) float32, unit L2 norm, which remembers in `agreement` how long the mean was.
     Raises ModelMismatch when the embeddings come from different models; ValueError when there is none, the weights do not fit
     them, or the embeddings cancel each other out.
     """
@@ -37,4 +36,4 @@ def fuse(embeddings: Sequence[Embedding], weights: Sequence[float]) -> Embedding
     length = np.linalg.norm(mean)
     if length < _LENGTH_MIN:
         raise ValueError("the embeddings cancel each other out; fuse frames of one person only")
-    return Embedding((mean / length).astype(np.float32), embeddings[0].model_sha256)
+    return Embedding((mean / length).astype(np.float32), embeddings[0].model_sha256, min(1.0, float(length)))

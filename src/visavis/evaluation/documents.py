@@ -1,6 +1,7 @@
 """Error rates on simulated document photos and poor captures: what a data set of clean photos says nothing about."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ from visavis.errors import UnsupportedImage
 from visavis.evaluation.acquisition import Acquired
 from visavis.evaluation.dataset import Dataset
 from visavis.evaluation.degrade import DEGRADATIONS
-from visavis.evaluation.rates import Curves, at_edge, at_fmr, curves
+from visavis.evaluation.rates import Curves, at_edge, at_fmr, curves, told
 from visavis.evaluation.scores import PairScores, all_pairs, joined
+from visavis.evaluation.tail import with_tail
 from visavis.image import Photo
 
+ALL_DOCUMENTS = "all documents"
 VERSION = 1
 """Raised whenever a degradation would give other pictures."""
 
@@ -69,12 +72,12 @@ def document_rates(
         chosen = np.any([clean.embedded & a.embedded for a in by_name.values()], axis=0)
         rows.append(
             {
-                "name": "all documents",
+                "name": ALL_DOCUMENTS,
                 "side": "reference",
                 "description": "all the above on the reference's side, pooled",
             }
             | {"failures": failed}
-            | _told(_pooled(pool), dataset, chosen, whole, targets, replicates, seed)
+            | _told(_pooled(pool), dataset, chosen, whole, targets, replicates, seed, calibrates=True)
         )
     return rows
 
@@ -87,13 +90,24 @@ def _told(
     targets: tuple[float, ...],
     replicates: int,
     seed: int,
+    *,
+    calibrates: bool = False,
 ) -> dict[str, Any]:
+    """calibrates: with the curves from which a table is made."""
     curve = curves(scores, dataset.subject, compared=chosen, replicates=replicates, seed=seed)
-    return {
-        "comparisons": {"mated": curve.mated, "non_mated": curve.non_mated},
+    rates: dict[str, Any] = {
+        "comparisons": {
+            "mated": curve.mated,
+            "non_mated": curve.non_mated,
+            "non_mated_mean": scores.non_mated_mean,
+        },
         "rates": [at_fmr(curve, target) for target in targets],
         "at_clean_thresholds": [{"fmr_target": t, **at_edge(curve, whole.threshold(t))} for t in targets],
     }
+    if calibrates:
+        continued, tail = with_tail(curve, scores)
+        rates |= {"curves": told(continued, scores), "tail": asdict(tail) if tail else None}
+    return rates
 
 
 def _pooled(parts: list[PairScores]) -> PairScores:

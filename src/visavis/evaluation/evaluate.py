@@ -27,8 +27,8 @@ from visavis.evaluation.rates import (
     curves,
     drawn_subjects,
     equal_error,
-    interval,
     rate,
+    told,
 )
 from visavis.evaluation.scores import EDGES, STEPS, PairScores, all_pairs, listed_pairs
 from visavis.evaluation.tail import with_tail
@@ -108,10 +108,15 @@ def evaluate(
         "interval": f"95 %, bootstrap over subjects, {options.replicates} replicates, seed {options.seed}",
         "seed": options.seed,
         "acquisition": _acquisition(acquired, accepted),
-        "comparisons": {"mated": curve.mated, "non_mated": curve.non_mated, "mated_subjects": curve.mated_subjects},
+        "comparisons": {
+            "mated": curve.mated,
+            "non_mated": curve.non_mated,
+            "mated_subjects": curve.mated_subjects,
+            "non_mated_mean": scores.non_mated_mean,
+        },
         "rates": [at_fmr(whole, target) for target in FMR_TARGETS],
         "eer": _equal_error(whole),
-        "curves": _told(curve, scores),
+        "curves": told(curve, scores),
         "tail": asdict(tail) if tail else None,
         "product": None,
         "transactions": [],
@@ -214,31 +219,6 @@ def _equal_error(curve: Curves) -> dict[str, Any] | None:
     return {"threshold": threshold, **rate(value, errors, curve.mated, drawn, curve.mated_subjects)}
 
 
-def _told(curve: Curves, scores: PairScores) -> dict[str, list[float]]:
-    """The curves, from the first score that anyone reached to the last."""
-    seen = np.bincount(
-        np.clip(np.floor(scores.mated.score * STEPS).astype(int) + STEPS, 0, 2 * STEPS), minlength=len(EDGES)
-    )
-    (numbers,) = np.nonzero(scores.non_mated + seen)
-    shown = slice(max(0, int(numbers[0]) - 1), min(len(EDGES), max(int(numbers[-1]) + 2, STEPS * 19 // 10 + 2)))
-    fmr_lower, fmr_upper = interval(curve.fmr[shown], curve.fmr_replicates[:, shown], curve.subjects)
-    told = {
-        "scores": EDGES[shown],
-        "fmr": curve.fmr[shown],
-        "fmr_lower": np.minimum(fmr_lower, curve.fmr[shown]),
-        "fmr_upper": np.maximum(fmr_upper, curve.fmr[shown]),
-        "fnmr": curve.fnmr[shown],
-    }
-    if curve.mated:
-        lower, upper = interval(curve.fnmr[shown], curve.fnmr_replicates[:, shown], curve.mated_subjects)
-        told |= {
-            "fnmr_lower": np.minimum(lower, curve.fnmr[shown]),
-            "fnmr_upper": np.maximum(upper, curve.fnmr[shown]),
-        }
-    values = {name: [float(f"{value:.8g}") for value in column] for name, column in told.items()}
-    return values | {"non_mated": scores.non_mated[shown].tolist(), "mated": seen[shown].tolist()}
-
-
 def _transactions(
     dataset: Dataset, scores: PairScores, curve: Curves, accepted: NDArray[np.bool_], options: Options
 ) -> list[dict[str, Any]]:
@@ -305,6 +285,8 @@ def _calibration_check(curve: Curves, calibration: Calibration) -> dict[str, Any
     """What the FMRs that the table states came to on these data."""
     rows = []
     for policy in POLICIES.values():
+        if policy.condition != "photo":
+            continue
         try:
             stated = calibration.threshold(policy.fmr_target)
         except PolicyUnsupported:

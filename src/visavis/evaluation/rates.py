@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.evaluation.scores import EDGES, Comparisons, PairScores, bins, blocks
+from visavis.evaluation.scores import EDGES, STEPS, Comparisons, PairScores, bins, blocks
 
 REPLICATES = 1000
 SEED = 20261122
@@ -33,7 +33,8 @@ class Curves:
     """Rates at every edge of the grid of scores, where a pair matches when its score is at least the edge.
 
     fmr, fnmr, fnmr_by_subject: (B,), the last being the mean over subjects of each one's own rate; with replicates (R, B) of
-    the bootstrap. false_matches, misses: (B,) counts. mated_subjects: how many subjects have a mated pair.
+    the bootstrap. false_matches, misses: (B,) counts. mated_subjects: how many subjects have a mated pair. times: how often
+    each pair was compared; what the data support, they support by pairs.
     """
 
     fmr: Floats
@@ -48,6 +49,7 @@ class Curves:
     mated: int
     subjects: int
     mated_subjects: int
+    times: int = 1
 
     def threshold(self, fmr_target: float) -> int:
         """The number of the lowest edge whose FMR is at most the target."""
@@ -103,6 +105,7 @@ def curves(
         mated=len(mated_bin),
         subjects=size,
         mated_subjects=int(has.sum()),
+        times=scores.times,
     )
 
 
@@ -166,7 +169,7 @@ def at_fmr(curve: Curves, target: float) -> dict[str, Any]:
     """Rates at the threshold of an FMR; FNMR's interval counts that the threshold is itself estimated."""
     chosen = np.array([first_at_most(row, target) for row in curve.fmr_replicates])
     told = at_edge(curve, curve.threshold(target), chosen)
-    return {"fmr_target": target, "supported": target * curve.non_mated >= RULE_OF_30, **told}
+    return {"fmr_target": target, "supported": target * curve.non_mated >= RULE_OF_30 * curve.times, **told}
 
 
 def at_edge(curve: Curves, index: int, chosen: NDArray[np.intp] | None = None) -> dict[str, Any]:
@@ -189,6 +192,31 @@ def at_edge(curve: Curves, index: int, chosen: NDArray[np.intp] | None = None) -
             curve.fnmr_by_subject[index], missed, curve.mated, curve.fnmr_by_subject_replicates[rows, own], mated
         ),
     }
+
+
+def told(curve: Curves, scores: PairScores) -> dict[str, list[float]]:
+    """The curves, from the first score that anyone reached to the last."""
+    seen = np.bincount(
+        np.clip(np.floor(scores.mated.score * STEPS).astype(int) + STEPS, 0, 2 * STEPS), minlength=len(EDGES)
+    )
+    (numbers,) = np.nonzero(scores.non_mated + seen)
+    shown = slice(max(0, int(numbers[0]) - 1), min(len(EDGES), max(int(numbers[-1]) + 2, STEPS * 19 // 10 + 2)))
+    fmr_lower, fmr_upper = interval(curve.fmr[shown], curve.fmr_replicates[:, shown], curve.subjects)
+    values = {
+        "scores": EDGES[shown],
+        "fmr": curve.fmr[shown],
+        "fmr_lower": np.minimum(fmr_lower, curve.fmr[shown]),
+        "fmr_upper": np.maximum(fmr_upper, curve.fmr[shown]),
+        "fnmr": curve.fnmr[shown],
+    }
+    if curve.mated:
+        lower, upper = interval(curve.fnmr[shown], curve.fnmr_replicates[:, shown], curve.mated_subjects)
+        values |= {
+            "fnmr_lower": np.minimum(lower, curve.fnmr[shown]),
+            "fnmr_upper": np.maximum(upper, curve.fnmr[shown]),
+        }
+    shortened = {name: [float(f"{value:.8g}") for value in column] for name, column in values.items()}
+    return shortened | {"non_mated": scores.non_mated[shown].tolist(), "mated": seen[shown].tolist()}
 
 
 def drawn_subjects(subjects: int, replicates: int, seed: int) -> NDArray[np.float32]:

@@ -55,6 +55,11 @@ class PairScores:
     tail_from: float
     times: int = 1
 
+    @property
+    def non_mated_mean(self) -> float:
+        """Of all non-mated scores, to half a step of the grid."""
+        return float((self.non_mated * (EDGES + 0.5 / STEPS)).sum() / max(int(self.non_mated.sum()), 1))
+
 
 def bins(score: NDArray[np.floating]) -> NDArray[np.intp]:
     """The number of the edge that each score belongs to."""

@@ -35,8 +35,9 @@ class Tail:
 
 def with_tail(curve: Curves, scores: PairScores) -> tuple[Curves, Tail | None]:
     """The curves with FMR and its replicates continued by the tail; as they are where fewer than 30 pairs are in it."""
-    supported = RULE_OF_30 / max(curve.non_mated, 1)
-    base = first_at_most(curve.fmr, _EXCEEDING / max(curve.non_mated, 1))
+    pairs = max(curve.non_mated // curve.times, 1)
+    supported = RULE_OF_30 / pairs
+    base = first_at_most(curve.fmr, _EXCEEDING / pairs)
     start = first_at_most(curve.fmr, np.nextafter(supported, 0)) - 1
     beyond = scores.tail[scores.tail.score >= np.float32(EDGES[base])]
     excess = beyond.score - EDGES[base]

@@ -5,7 +5,7 @@ calibration table. Nothing is loaded whose SHA-256 is not the card's.
 """
 
 from visavis.weights.cache import Cache, user_cache_folder
-from visavis.weights.calibration import Calibration, FalseMatchRate
+from visavis.weights.calibration import Calibration, Condition, FalseMatchRate
 from visavis.weights.card import InputContract, ModelCard, Purpose, read_manifest, shipped_card, shipped_cards
 from visavis.weights.engine import ENGINES, CompiledModel, Engine, EngineName, Network, Precision, make_engine
 from visavis.weights.locate import Found, Places, fetch, locate, read, write_atomically
@@ -17,6 +17,7 @@ __all__ = [
     "Cache",
     "Calibration",
     "CompiledModel",
+    "Condition",
     "Engine",
     "EngineName",
     "FalseMatchRate",

@@ -9,9 +9,12 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite, log10
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from visavis.errors import ManifestInvalid, PolicyUnsupported
+
+Condition = Literal["photo", "document"]
+"""What the reference is a picture of: a person, or an identity document with a person's picture on it."""
 
 _FORMAT = 1
 
@@ -33,9 +36,11 @@ class FalseMatchRate:
 class Calibration:
     """Score to FMR and FNMR for one model.
 
-    scores: increasing cosine scores. fmr, fmr_lower, fmr_upper, fnmr: rates in 0..1 at those scores, where a comparison
-    matches when its score is at least the threshold; FMR never rises with the score and is never zero.
-    extrapolated_below: FMRs under this one are extrapolated.
+    non_mated_mean: of the scores of all non-mated pairs. scores: increasing cosine scores. fmr, fmr_lower, fmr_upper, fnmr:
+    rates in 0..1 at those scores, where a comparison matches when its score is at least the threshold; FMR never rises with
+    the score and is never zero.
+    extrapolated_below: FMRs under this one are extrapolated. document: the same where the reference is a photo of an identity
+    document; None where that was not measured.
     """
 
     model_sha256: str
@@ -47,11 +52,13 @@ class Calibration:
     non_mated_pairs: int
     interval: str
     extrapolated_below: float
+    non_mated_mean: float
     scores: tuple[float, ...]
     fmr: tuple[float, ...]
     fmr_lower: tuple[float, ...]
     fmr_upper: tuple[float, ...]
     fnmr: tuple[float, ...]
+    document: "Calibration | None" = None
 
     @classmethod
     def parse(cls, text: str, *, model_sha256: str) -> "Calibration":
@@ -60,18 +67,37 @@ class Calibration:
             table = json.loads(text)
             if not isinstance(table, dict) or _value(table, "format", int) != _FORMAT:
                 raise ManifestInvalid(f"expected a calibration table of format {_FORMAT}")
-            numbers: dict[str, Any] = {name: _numbers(table, name) for name in _CURVES}
-            calibration = cls(**{k: _value(table, k, kind) for k, kind in _HEADER.items()}, **numbers)
+            document = cls._read(_value(table, "document", dict), None) if "document" in table else None
+            calibration = cls._read(table, document)
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise ManifestInvalid(f"the calibration table cannot be read: {type(error).__name__}: {error}") from error
+        for made in (calibration, document or calibration):
+            if made.model_sha256 != model_sha256:
+                raise ManifestInvalid(
+                    f"the calibration table is for the model {made.model_sha256[:16]}…, not {model_sha256[:16]}…"
+                )
+        return calibration
+
+    @classmethod
+    def _read(cls, table: dict[str, Any], document: "Calibration | None") -> "Calibration":
+        numbers: dict[str, Any] = {name: _numbers(table, name) for name in _CURVES}
+        header = {key: _value(table, key, kind) for key, kind in _HEADER.items()}
         if table:
             raise ManifestInvalid(f"unknown keys in the calibration table: {', '.join(sorted(table))}")
+        calibration = cls(**header, **numbers, document=document)
         calibration._check()
-        if calibration.model_sha256 != model_sha256:
-            raise ManifestInvalid(
-                f"the calibration table is for the model {calibration.model_sha256[:16]}…, not {model_sha256[:16]}…"
-            )
         return calibration
+
+    def under(self, condition: Condition) -> "Calibration":
+        """The table for this condition. Raises PolicyUnsupported when there is none."""
+        if condition == "photo":
+            return self
+        if self.document is None:
+            raise PolicyUnsupported(
+                f"the calibration on {self.dataset} says nothing of documents; make one with `visavis evaluate --documents` "
+                "and `visavis calibrate`, or choose a policy for photos"
+            )
+        return self.document
 
     def false_match_rate(self, score: float) -> FalseMatchRate:
         """The FMR of a threshold at `score`, interpolated in its logarithm; the table's ends beyond them."""
@@ -112,6 +138,8 @@ class Calibration:
             raise ManifestInvalid("rates must lie in 0..1, and FMR above 0: no data can show a rate of zero")
         if not 0 <= self.extrapolated_below <= 1:
             raise ManifestInvalid("extrapolated_below must be a rate in 0..1")
+        if not -1 <= self.non_mated_mean <= 1:
+            raise ManifestInvalid("non_mated_mean must be a score in -1..1")
         if any(a < b for a, b in pairwise(self.fmr)) or any(a > b for a, b in pairwise(self.fnmr)):
             raise ManifestInvalid("FMR must never rise with the score, and FNMR never fall")
         if any(not lo <= mid <= hi for lo, mid, hi in zip(self.fmr_lower, self.fmr, self.fmr_upper, strict=True)):
@@ -129,6 +157,7 @@ _HEADER: dict[str, Any] = {
     "non_mated_pairs": int,
     "interval": str,
     "extrapolated_below": float,
+    "non_mated_mean": float,
 }
 
 
