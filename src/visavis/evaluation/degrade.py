@@ -78,12 +78,12 @@ def greyscale(pixels: NDArray[np.uint8], face: Face, rng: Generator) -> bytes:
 
 
 def security_print(pixels: NDArray[np.uint8], face: Face, rng: Generator) -> bytes:
-    """As `printed`, under guilloches in three inks: lines 0.10 to 0.16 mm wide, 1.0 to 1.8 mm apart, 45 % opaque; scanned."""
+    """As printed, under guilloches in three inks: lines 0.10 to 0.16 mm wide, 1.0 to 1.8 mm apart, 45 % opaque; scanned."""
     return jpeg(scanned(guilloche(dye_sublimed(portrait(pixels, face, PRINT_PX), rng), rng), rng), 75)
 
 
 def laminate_glare(pixels: NDArray[np.uint8], face: Face, rng: Generator) -> bytes:
-    """As `printed`, under laminate with 3 to 8 % haze that mirrors a lamp at 2.5 to 5 times white; photographed from 25 cm,
+    """As printed, under laminate with 3 to 8 % haze that mirrors a lamp at 2.5 to 5 times white; photographed from 25 cm,
     3 to 8° off about both axes (413 × 531 px, JPEG quality 80)."""
     return jpeg(exposed(glare(tilted(dye_sublimed(portrait(pixels, face, PRINT_PX), rng), rng), rng), rng, 5000), 80)
 

@@ -74,7 +74,7 @@ def document_rates(
             {
                 "name": ALL_DOCUMENTS,
                 "side": "reference",
-                "description": "all the above on the reference's side, pooled",
+                "description": "all kinds of the reference's side, pooled",
             }
             | {"failures": failed}
             | _told(_pooled(pool), dataset, chosen, whole, targets, replicates, seed, calibrates=True)

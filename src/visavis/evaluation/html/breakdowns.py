@@ -133,6 +133,11 @@ def documents(report: Report, _: Terms) -> Section | None:
         for row in told
     ]
     head = ("Simulation", "Side", "FNMR, own threshold", "FNMR, clean threshold", "FMR there", "Failures to acquire")
+    targets = [n for n, row in enumerate(report["rates"]) if row["supported"]]
+    every = [
+        (readable(row["name"]), *(rate_cell(row["rates"][n]["fnmr"]) for n in targets))
+        for row in ({"name": "clean photos", "rates": report["rates"]}, *told)
+    ]
     body = [
         prose(
             "Each photo was turned into what a document or a poor capture would make of it. ",
@@ -141,6 +146,11 @@ def documents(report: Report, _: Terms) -> Section | None:
         ),
         figures(figure(drawing, f"FNMR at {fmr}.", "Each simulation on its side, against clean photos.")),
         table(f"Simulated documents and captures, {fmr}", head, rows, words=(1,)),
+        table(
+            "FNMR at each FMR, thresholds of their own",
+            ("Simulation", *(f"FMR {one_in(report['rates'][n]['fmr_target'])}" for n in targets)),
+            every,
+        ),
     ]
     return Section("documents", "Document photos and poor captures", joined(body))
 
