@@ -17,7 +17,7 @@ from tests.conftest import PEOPLE, encoded, pixels
 from tests.evaluation.simulated import acquired
 from visavis.embedding import Embedding
 from visavis.errors import ImageError, InputInvalid, OutputUnwritable
-from visavis.evaluation.acquisition import ACQUIRED, Acquired, acquire_all
+from visavis.evaluation.acquisition import ACQUIRED, Acquired, acquire_all, sources_sha256
 from visavis.face import MEASURES
 from visavis.verifier import Acquisition, PhotoInput, Verifier
 
@@ -292,6 +292,15 @@ class TestWhatIsKept:
             acquire_all(KEYS, read, each, folder=tmp_path)
         assert instant.taken().total() == 0
 
+    def test_is_of_one_code(
+        self, verifier: Verifier, instant: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        acquire_all(KEYS, read, verifier, folder=tmp_path)
+        assert instant.taken().total() == KEPT
+        monkeypatch.setattr("visavis.evaluation.acquisition.sources_sha256", lambda *_: "0" * 64)
+        acquire_all(KEYS, read, verifier, folder=tmp_path)
+        assert instant.taken().total() == KEPT
+
     def test_an_interrupted_run_loses_nothing(self, verifier: Verifier, instant: Calls, tmp_path: Path) -> None:
         photos = [f"photo {number}".encode() for number in range(200)]
         keys = [str(number) for number in range(200)]
@@ -389,6 +398,12 @@ class TestFolderThatCannotBeUsed:
         assert instant.taken().total() == KEPT - (room - HEADER) // RECORD * (room > HEADER)
         acquire_all(KEYS, read, verifier, folder=tmp_path)
         assert instant.taken().total() == 0
+
+
+def test_the_code_is_known_by_its_hash() -> None:
+    everything, pipeline = sources_sha256("*"), sources_sha256("image", "face", "verifier.py")
+    assert len({everything, pipeline, sources_sha256("image"), sources_sha256("verifier.py")}) == 4
+    assert pipeline == sources_sha256("verifier.py", "face", "image")
 
 
 def test_acquired_is_silent(known: Acquired) -> None:

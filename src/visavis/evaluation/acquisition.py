@@ -19,12 +19,13 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis._version import __version__
 from visavis.errors import ImageError, InputInvalid, OutputUnwritable
 from visavis.face import MEASURES, Face
 from visavis.verifier import Verifier
 
 ACQUIRED = "acquired"
+_PIPELINE = ("image", "face", "embedding", "weights", "verifier.py")
+"""What decides what a photo gives."""
 _CODE_BYTES = 32
 
 
@@ -171,7 +172,14 @@ class _Kept:
         self._file: BinaryIO | None = None
         if folder is None:
             return
-        what = [__version__, verifier.card.sha256, *verifier.engine, verifier.precision, list(MEASURES), kind.itemsize]
+        what = [
+            sources_sha256(*_PIPELINE),
+            verifier.card.sha256,
+            *verifier.engine,
+            verifier.precision,
+            list(MEASURES),
+            kind.itemsize,
+        ]
         header = json.dumps(what).encode().ljust(1023) + b"\n"
         path = folder / f"{verifier.card.id}-{hashlib.sha256(header).hexdigest()[:16]}.{ACQUIRED}"
         try:
@@ -222,6 +230,19 @@ class _Kept:
                     self._file.flush()
                 except OSError as error:
                     raise OutputUnwritable(f"an acquired photo cannot be kept: {error.strerror or error}") from error
+
+
+def sources_sha256(*parts: str) -> str:
+    """Over the package's own sources, in the order of their paths; parts: its rooms or files, `*` for all of them."""
+    root = Path(__file__).parents[1]
+    files = {
+        path for part in parts for top in root.glob(part) for path in (top.rglob("*.py") if top.is_dir() else [top])
+    }
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        if path.suffix == ".py":
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _checksum(record: np.void) -> int:

@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from visavis._version import __version__
 from visavis.decision import POLICIES
 from visavis.errors import InputInvalid, PolicyUnsupported
-from visavis.evaluation.acquisition import Acquired
+from visavis.evaluation.acquisition import Acquired, sources_sha256
 from visavis.evaluation.dataset import Dataset, Grouping
 from visavis.evaluation.discard import FRACTIONS, discard_curves
 from visavis.evaluation.documents import document_rates
@@ -97,7 +96,7 @@ def evaluate(
         "format": FORMAT,
         "kind": "evaluation",
         "date": about.date,
-        "code": {"version": __version__, "sha256": _code_sha256()},
+        "code": {"version": __version__, "sha256": sources_sha256("*")},
         "model": {"id": about.model_id, "sha256": about.model_sha256, "engine": about.engine},
         "dataset": {
             "name": about.dataset,
@@ -160,15 +159,6 @@ def evaluate(
             "curves": discard_curves(scores.mated, acquired.quality, threshold),
         }
     return report
-
-
-def _code_sha256() -> str:
-    """Over the package's own sources, in the order of their paths."""
-    root = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def _compare(
