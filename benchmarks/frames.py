@@ -12,9 +12,12 @@ The folder holds one folder a subject. One reference photo is compared with a pr
 * spoiled: a burst whose first frame is dark and noisy, as before a camera's exposure settles: what weights should weigh down.
 
 Mated: as many comparisons for each subject, drawn at random. Non-mated: each fused probe with the photos of all other subjects.
-Weights come from the quality scores, but for uniform and levelled. Levelled is what the product does: it takes
+Weights come from the quality scores, but for uniform and levelled. Levelled is how the product scores: it takes
 m (1 / length - 1) off the score, m being the mean of the calibration's non-mated scores and length that of the mean of the
 frames' embeddings before it is scaled to 1, for that scaling raises m.
+
+Refused is the share of mated probes that the product would not fuse, since two of their frames are too unlike each other: many of
+those from different days. Rates are given as if it did.
 
 Intervals (95 %) are from one bootstrap over subjects, so that differences are paired; thresholds are found anew in every
 replicate. A non-mated pair counts as often as the product of its subjects' draws, which makes intervals of thresholds and FMR
@@ -40,6 +43,7 @@ from visavis.embedding import Embedding, fuse
 from visavis.evaluation.acquisition import Acquired, acquire_all
 from visavis.evaluation.degrade import decoded, exposed, jpeg, shake
 from visavis.face import MEASURES
+from visavis.verifier import FRAMES_ALIKE
 
 SEED, REPLICATES = 20261122, 500
 FRAMES, COUNTS = 5, (1, 3, 5)
@@ -217,12 +221,18 @@ def measured(setting: Setting, data: Data) -> list[dict[str, Any]]:
         less = (data.non_mated_mean if name == "levelled" else 0.0) * (1 / length - 1)
         row, rates = compared(setting, data, probes, less.astype(np.float32), draws)
         kept[count, name] = rates
+        row["refused"] = float(unlike(frames)[setting.mated[..., 0]].mean())
         row |= {"frames": count, "weights": name, "length": np.quantile(length, (0.05, 0.5, 0.95)).round(4).tolist()}
         row |= {key: interval(values) for key, values in rates.items()}
         for other, values in (("one_frame", kept[1, "uniform"]), ("uniform", kept[count, "uniform"])):
             row[f"less_{other}"] = {key: interval(rates[key] - values[key]) for key in rates}
         rows.append(row)
     return rows
+
+
+def unlike(frames: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(T,) whether two of a probe's frames are not of one capture."""
+    return np.asarray(np.einsum("tik,tjk->tij", frames, frames).min(axis=(1, 2)) < FRAMES_ALIKE)
 
 
 def fused(frames: NDArray[np.float32], weights: Floats, model: str) -> tuple[NDArray[np.float32], Floats]:
@@ -281,12 +291,12 @@ def interval(values: Floats) -> list[float]:
 def show(name: str, rows: list[dict[str, Any]]) -> None:
     mated, others = rows[0]["mated"]["pairs"], rows[0]["non_mated"]["pairs"]
     print(f"\n{name}: {mated:,} mated comparisons of {mated // DRAWS} subjects, {others:,} non-mated")
-    print("frames, weights, length | non-mated and mated scores | then each with its change from one frame: threshold |"
+    print("frames, weights, length, refused | non-mated and mated scores | then each with its change from one frame: threshold |"
           " FNMR | FMR and FNMR at the single photos' threshold")  # fmt: skip
     for target in (f"{target:.0e}" for target in FMR_TARGETS):
         print(f"FMR {target}")
         for row in rows:
-            cells = [f"{row['frames']} {row['weights']:9} {row['length'][1]:.3f}"]
+            cells = [f"{row['frames']} {row['weights']:9} {row['length'][1]:.3f} {row['refused']:.1%}"]
             cells += [f"{row[kind]['mean']:.4f} ±{row[kind]['deviation']:.4f}" for kind in ("non_mated", "mated")]
             for key, form in RATES.items():
                 change = row["less_one_frame"][f"{key}@{target}"]

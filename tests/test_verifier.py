@@ -493,7 +493,7 @@ class TestFrames:
         assert decision.outcome is Outcome.MATCH
         assert (decision.reference.frames, decision.probe.frames) == (1, 5)
         alone = [score_of(verifier.verify(reference=reference, probe=frame)) for frame in burst]
-        assert score_of(decision) > np.mean(alone)
+        assert min(alone) < score_of(decision) < max(alone) + 0.03
         told = decision.to_dict()["faces"]
         assert (told["reference"]["frames"], told["probe"]["frames"]) == (1, 5)
 
@@ -533,6 +533,34 @@ class TestFrames:
             assert decision.probe.reasons == (PhotoReason.FRAMES_DISAGREE,)
             assert decision.comparison is None
 
+    @pytest.mark.parametrize("names", [("P002", "P006"), ("P002", "P004")])
+    def test_nor_do_those_of_look_alikes(self, names: tuple[str, str], verifier: Verifier) -> None:
+        """These match each other as photos; as frames of one capture they are too unlike."""
+        frames = [small(name, "amateur_selfie") for name in names]
+        for name in names:
+            decision = verifier.verify(reference=small(name, "studio_portrait"), probe=frames, policy="1e-3")
+            assert decision.probe.reasons == (PhotoReason.FRAMES_DISAGREE,)
+
+    def test_frames_that_a_stranger_would_choose_are_refused(
+        self, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each is somewhat like the person and otherwise unlike the rest: their mean would be very like them."""
+        portrait = verifier.acquire(small("P001", "studio_portrait"))
+        assert portrait.embedding is not None
+        random, person = np.random.default_rng(0), portrait.embedding.vector
+        chosen = []
+        for _ in range(FRAMES_MAX):
+            other = random.normal(size=person.shape)
+            other -= (other * person).sum() * person
+            vector = 0.35 * person + np.sqrt(1 - 0.35**2) * other / np.linalg.norm(other)
+            chosen.append(replace(portrait, embedding=Embedding(vector.astype(np.float32), verifier.card.sha256)))
+        mean = np.mean([frame.embedding.vector for frame in chosen if frame.embedding is not None], axis=0)
+        assert (mean * person).sum() / np.linalg.norm(mean) > 0.7
+        given = iter([portrait, *chosen])
+        monkeypatch.setattr(Verifier, "acquire", lambda *_: next(given))
+        decision = verifier.verify(reference=BLANK, probe=[BLANK] * FRAMES_MAX)
+        assert decision.probe.reasons == (PhotoReason.FRAMES_DISAGREE,)
+
     @pytest.mark.parametrize("count", [0, FRAMES_MAX + 1])
     def test_no_fewer_than_one_and_no_more_than_ten(self, count: int, verifier: Verifier) -> None:
         with pytest.raises(InputInvalid, match="1 to 10 frames"):
@@ -542,3 +570,6 @@ class TestFrames:
         with pytest.raises(EmptyImage) as refusal:
             verifier.verify(reference=BLANK, probe=[BLANK, b"", BLANK])
         assert (refusal.value.parameter, refusal.value.frame) == ("probe", 1)
+        with pytest.raises(EmptyImage) as refusal:
+            verifier.verify(reference=b"", probe=[BLANK, b"", BLANK])
+        assert refusal.value.parameter == "reference"

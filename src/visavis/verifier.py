@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -61,6 +61,10 @@ EMBEDDER = "sface-2021dec"
 Key = TypeVar("Key", bound=Hashable)
 FRAMES_MAX = 10
 """How many frames may be fused: more bring nothing, and cost time."""
+FRAMES_ALIKE = 0.7
+"""Score that every two frames must reach to be of one capture. Of 4,113 bursts simulated from lfw-dev's photos 0.07 % hold
+two that do not, with a dark frame in them 2.7 % (2026-11-25). Fusing scales up what frames have in common with a stranger, the
+more the less alike they are: who chose them freely would gain from that, and whoever mixed two people's would pass as either."""
 PhotoInput = bytes | bytearray | memoryview | NDArray[np.uint8] | Photo
 """The bytes of an image file, an upright RGB array (H, W, 3) uint8, or a `Photo` made of either."""
 
@@ -152,17 +156,22 @@ class Verifier(AbstractContextManager["Verifier"]):
     ) -> Decision:
         """Decide whether the person in `probe` is the one in `reference`.
 
-        probe: a photo, or a list or tuple of up to 10 frames of one capture, which are fused (see `fuse`).
-        Raises an ImageError when a photo is no usable image, PolicyUnknown or PolicyUnsupported for the policy. A photo
-        without exactly one dominant face, or with one too small for the policy, is an inconclusive decision.
+        probe: a photo, or a sequence of up to 10 frames of one capture. Those that can be compared are fused into one
+        probe; where two of them are too unlike each other, the decision is inconclusive for the reason `frames_disagree`.
+        Raises an ImageError when a photo is no usable image, PolicyUnknown or PolicyUnsupported for the policy, InputInvalid
+        for no frame or too many. A photo without exactly one dominant face, or with one too small for the policy, is an
+        inconclusive decision.
         """
         started = perf_counter()
         policy = self._policy(policy)
-        frames = probe if isinstance(probe, (list, tuple)) else (probe,)
-        _check_frames(frames)
+        several = isinstance(probe, Sequence) and not isinstance(probe, (bytes, bytearray, memoryview, str))
+        frames = cast("Sequence[PhotoInput]", probe if several else (probe,))
+        if not 1 <= len(frames) <= FRAMES_MAX:
+            raise InputInvalid(f"expected 1 to {FRAMES_MAX} frames of one capture, got {len(frames)}")
         first, *others = (self._pool.submit(self.acquire, photo) for photo in (reference, *frames))
-        acquired = [_result_of(other, "probe", number) for number, other in enumerate(others)]
-        return self._decide(_result_of(first, "reference"), self.fuse(acquired, policy=policy), policy, started)
+        acquired = _result_of(first, "reference")
+        captured = [_result_of(other, "probe", number) for number, other in enumerate(others)]
+        return self._decide(acquired, self._fused(captured, policy), policy, started)
 
     def verify_pairs(
         self,
@@ -199,30 +208,27 @@ class Verifier(AbstractContextManager["Verifier"]):
         """Decide on two acquisitions of this verifier's model. Raises ModelMismatch, PolicyUnknown, PolicyUnsupported."""
         return self._decide(reference, probe, self._policy(policy), perf_counter())
 
-    def fuse(self, frames: Sequence[Acquisition], *, policy: str | Policy = DEFAULT_POLICY) -> Acquisition:
-        """One acquisition from those of up to 10 frames of one capture.
+    def _fused(self, frames: Sequence[Acquisition], policy: Policy) -> Acquisition:
+        """One acquisition from those of the frames of one capture.
 
         Frames that could not be compared by themselves are left out; the rest weigh alike, since weighting them by quality was
-        measured to bring nothing. The report is that of the sharpest frame, or of the first where none is usable. A frame that
-        would not match that one under the policy may show somebody else: then nothing is fused, for the reason `frames_disagree`.
+        measured to bring nothing. The report is that of the frame most like all the others, or of the first where none is usable.
         """
-        _check_frames(frames)
-        policy = self._policy(policy)
         usable = {
             number: frame.embedding
             for number, frame in enumerate(frames)
             if frame.embedding is not None and not acquisition_reasons(frame.report, policy)
         }
+        if len(usable) < 2:
+            number = next(iter(usable), 0)
+            return replace(frames[number], report=replace(frames[number].report, frame=number))
+        alike = {one: {other: compare(usable[one], usable[other]) for other in usable} for one in usable}
+        middle = max(alike, key=lambda number: sum(alike[number].values()))
+        report = replace(frames[middle].report, frame=middle, frames=len(usable))
         elapsed_ms = max(frame.elapsed_ms for frame in frames)
-        if not usable:
-            return Acquisition(frames[0].report, frames[0].embedding, elapsed_ms)
-        best = max(usable, key=lambda number: _sharpness(frames[number].report))
-        report = replace(frames[best].report, frame=best, frames=len(usable))
-        threshold = self._threshold(policy)
-        if any(compare(usable[best], embedding) < threshold for embedding in usable.values()):
+        if min(min(scores.values()) for scores in alike.values()) < FRAMES_ALIKE:
             return Acquisition(replace(report, reasons=(PhotoReason.FRAMES_DISAGREE,)), None, elapsed_ms)
-        fused = fuse(list(usable.values()), [1.0] * len(usable)) if len(usable) > 1 else usable[best]
-        return Acquisition(report, fused, elapsed_ms)
+        return Acquisition(report, fuse(list(usable.values()), [1.0] * len(usable)), elapsed_ms)
 
     def align(self, photo: PhotoInput, face: Face) -> AlignedFace:
         """The face as the model sees it."""
@@ -328,15 +334,6 @@ def _result_of(
         named = type(error)(*error.args)
         named.parameter, named.frame = parameter, frame
         raise named from error
-
-
-def _sharpness(report: PhotoReport) -> float:
-    return (report.quality and report.quality["sharpness"].raw) or 0.0
-
-
-def _check_frames(frames: Sequence[object]) -> None:
-    if not 1 <= len(frames) <= FRAMES_MAX:
-        raise InputInvalid(f"expected 1 to {FRAMES_MAX} frames of one capture, got {len(frames)}")
 
 
 def refuse_searches(pairs: Sequence[tuple[Key, Key]]) -> None:

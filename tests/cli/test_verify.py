@@ -108,7 +108,7 @@ class TestJson:
             assert set(answer.json) == {"outcome", "error"}
             assert answer.json["outcome"] is None
             error = answer.json["error"]
-            assert set(error) == {"code", "message", "parameter"}
+            assert set(error) == {"code", "message", "parameter", "frame"}
             assert (error["code"], error["parameter"]) == (code, name)
             assert line == f"visavis: {error['message']} [{code}]"
 
@@ -239,7 +239,8 @@ class TestFrames:
     def test_of_two_people_they_are_refused(self, portrait: Path, casual: Path, stranger: Path) -> None:
         answer = call("verify", portrait, casual, "--frame", stranger)
         assert answer.code == 2
-        assert "  probe: the frames do not all match each other" in answer.out
+        assert "  probe: two of the frames are too unlike each other" in answer.out
+        assert "fused" not in answer.out
 
     def test_the_picture_shows_the_one_that_was_judged(
         self, portrait: Path, casual: Path, photos: Path, tmp_path: Path
@@ -254,6 +255,8 @@ class TestFrames:
         answer = call("verify", portrait, casual, "--frame", casual, "--frame", notes)
         assert answer.code == 3
         assert f"probe {notes}:" in answer.err
+        answer = call("verify", portrait, casual, "--frame", casual, "--frame", notes, "--json")
+        assert (answer.json["error"]["parameter"], answer.json["error"]["frame"]) == ("probe", 2)
 
     def test_more_than_ten_are_too_many(self, portrait: Path, casual: Path) -> None:
         further = [argument for _ in range(10) for argument in ("--frame", casual)]

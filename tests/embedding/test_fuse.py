@@ -147,6 +147,13 @@ class TestAgreement:
         assert raised > single + 0.005
         assert levelled == pytest.approx(single, abs=0.006)
 
+    def test_what_was_fused_is_not_fused_again(self) -> None:
+        """Its agreement would be forgotten."""
+        random = np.random.default_rng(0)
+        once = fuse([embedding(np.eye(128)[0] + 0.05 * random.normal(size=128)) for _ in range(2)], [1.0, 1.0])
+        with pytest.raises(ValueError, match="single photos"):
+            fuse([once, embedding(np.eye(128)[0])], [1.0, 1.0])
+
     @pytest.mark.parametrize("agreement", [0.0, -0.1, 1.1, math.nan])
     def test_it_lies_in_0_to_1(self, agreement: float) -> None:
         with pytest.raises(ValueError, match="agreement"):

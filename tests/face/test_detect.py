@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image as PillowImage
 
 from tests.conftest import PEOPLE, encoded, person, pixels
 from visavis.decision import Outcome
@@ -157,6 +158,31 @@ def test_the_scale_that_shows_a_face_at_a_wanted_size() -> None:
     for inter_eye_px, reduction in ((25, 4), (125, 4), (126, 2), (200, 2), (251, 1), (500, 1), (900, 1)):
         assert image_showing(photo, face, inter_eye_px).reduction == reduction
     assert image_showing(photo, Face(face.box_px, np.zeros((5, 2), dtype=np.float32), 0.9), 25).reduction == 1
+
+
+@pytest.mark.parametrize("size", [0.5, 0.55, 0.6, 0.65])
+@pytest.mark.parametrize("lower", [0.6, 0.75, 0.9])
+def test_a_picture_held_before_the_chin_is_never_taken_for_the_face(
+    size: float, lower: float, verifier: Verifier
+) -> None:
+    """Half as large as the face or more, and within its box."""
+    photo = pixels("P001", "studio_portrait").copy()
+    boxes = []
+    for name in ("P001", "P002"):
+        face = verifier.acquire(pixels(name, "studio_portrait")).report.face
+        assert face is not None
+        boxes.append(face)
+    face, other = boxes
+    x, y, width, height = map(int, other.box_px)
+    scale = size * face.box_px[2] / width
+    cut = PillowImage.fromarray(pixels("P002", "studio_portrait")[y : y + height, x : x + width])
+    picture = np.asarray(cut.resize((round(width * scale), round(height * scale))))
+    rows, columns = picture.shape[:2]
+    left = int(face.box_px[0] + face.box_px[2] / 2 - columns / 2)
+    top = int(face.box_px[1] + face.box_px[3] / 2 + lower * face.inter_eye_distance_px - rows / 2)
+    photo[top : top + rows, left : left + columns] = picture
+    decision = verifier.verify(reference=pixels("P002", "amateur_selfie"), probe=photo)
+    assert decision.outcome is not Outcome.MATCH
 
 
 def test_a_picture_held_on_the_nose_is_never_taken_for_the_face(verifier: Verifier) -> None:

@@ -281,3 +281,5 @@ def test_a_table_for_documents_is_part_of_it() -> None:
     assert (documents.dataset, documents.scores, documents.document) == ("documents", (0.0, 0.1, 0.2), None)
     with pytest.raises(PolicyUnsupported, match="says nothing of documents"):
         parse(table()).under("document")
+    with pytest.raises(PolicyUnsupported, match="says nothing of passports"):
+        calibration.under("passport")  # type: ignore[arg-type]

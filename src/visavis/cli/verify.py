@@ -28,7 +28,7 @@ _REASONS = {
     "no_face": "no face was found: take a photo of one person, facing the camera, with the face well lit",
     "several_faces": "several faces are comparably large: take a photo of the one person alone, or crop it to them",
     "face_too_small": "the face is too small: go nearer, or send the photo in its full size",
-    "frames_disagree": "the frames do not all match each other: send frames of one person, from one capture",
+    "frames_disagree": "two of the frames are too unlike each other: send frames of one person, from one capture",
 }
 
 
@@ -85,12 +85,12 @@ def verify(
 
                 draw(explain, verifier, decision, {"reference": first, "probe": probes[decision.probe.frame]})
     except VisavisError as error:
-        parameter = getattr(error, "parameter", None)
+        parameter, frame = getattr(error, "parameter", None), getattr(error, "frame", 0)
         if as_json:
-            fault = {"code": error.code, "message": str(error), "parameter": parameter or reading}
+            fault = {"code": error.code, "message": str(error), "parameter": parameter or reading, "frame": frame}
             print_json({"outcome": None, "error": fault})
         elif parameter is not None:
-            photo = reference if parameter == "reference" else paths[1 + getattr(error, "frame", 0)]
+            photo = reference if parameter == "reference" else paths[1 + frame]
             click.echo(f"{parameter} {printable(photo)}:", err=True)
         raise
     if as_json:
@@ -114,7 +114,7 @@ def _tell(decision: "Decision") -> None:
     for name, photo in (("reference", decision.reference), ("probe", decision.probe)):
         for line in reasons_in_words(photo):
             click.echo(f"  {name}: {line}")
-    if decision.probe.frames > 1:
+    if decision.probe.frames > 1 and decision.comparison is not None:
         click.echo(f"  {decision.probe.frames} frames of the probe's capture, fused")
     comparison = decision.comparison
     if comparison is not None:

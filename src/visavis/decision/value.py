@@ -40,8 +40,8 @@ class PhotoReport:
     """What was found in one photo, or in the best of several frames.
 
     reasons: why it cannot be compared; empty when it can. size_px: (width, height) of the upright original. face and
-    quality: those of the dominant face, None without one. frame: which of the frames it is, counted from 0. frames: how many were
-    fused.
+    quality: those of the dominant face, None without one. frame: which of the frames it is, counted from 0. frames: how many
+    could be compared, and are fused where they agree.
     """
 
     reasons: tuple[PhotoReason, ...]
@@ -134,6 +134,7 @@ class Decision:
                 "fmr_target": self.policy.fmr_target,
                 "threshold": round(self.threshold, 6),
                 "version": self.policy.version,
+                "condition": self.policy.condition,
                 "extrapolated": self.extrapolated,
             },
             "model": {"id": self.model.id, "sha256": self.model.sha256},

@@ -16,13 +16,15 @@ def fuse(embeddings: Sequence[Embedding], weights: Sequence[float]) -> Embedding
 
     embeddings: of one model, at least one. weights: one each, finite, none negative, not all zero; only their ratios count.
     Returns (d,) float32, unit L2 norm, which remembers in `agreement` how long the mean was.
-    Raises ModelMismatch when the embeddings come from different models; ValueError when there is none, the weights do not fit
-    them, or the embeddings cancel each other out.
+    Raises ModelMismatch when the embeddings come from different models; ValueError when there is none, one was fused before, the
+    weights do not fit them, or the embeddings cancel each other out.
     """
     if not embeddings or len(weights) != len(embeddings):
         raise ValueError(
             f"expected one weight for each of one or more embeddings, got {len(weights)} for {len(embeddings)}"
         )
+    if any(each.agreement < 1 for each in embeddings):
+        raise ValueError("expected embeddings of single photos; fuse all frames at once")
     models = {each.model_sha256 for each in embeddings}
     if len(models) > 1:
         names = ", ".join(sorted(f"{model[:16]}…" for model in models))

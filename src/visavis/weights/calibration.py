@@ -90,14 +90,13 @@ class Calibration:
 
     def under(self, condition: Condition) -> "Calibration":
         """The table for this condition. Raises PolicyUnsupported when there is none."""
-        if condition == "photo":
-            return self
-        if self.document is None:
+        table = {"photo": self, "document": self.document}.get(condition)
+        if table is None:
             raise PolicyUnsupported(
-                f"the calibration on {self.dataset} says nothing of documents; make one with `visavis evaluate --documents` "
-                "and `visavis calibrate`, or choose a policy for photos"
+                f"the calibration on {self.dataset} says nothing of {condition}s; make one for documents with "
+                "`visavis evaluate --documents` and `visavis calibrate`, or choose a policy for photos"
             )
-        return self.document
+        return table
 
     def false_match_rate(self, score: float) -> FalseMatchRate:
         """The FMR of a threshold at `score`, interpolated in its logarithm; the table's ends beyond them."""
