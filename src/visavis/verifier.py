@@ -317,11 +317,8 @@ class Verifier(AbstractContextManager["Verifier"]):
 
     def _policy(self, policy: str | Policy) -> Policy:
         chosen = policy if isinstance(policy, Policy) else policy_named(policy)
-        self._threshold(chosen)
+        self.calibration.under(chosen.condition).threshold(chosen.fmr_target)
         return chosen
-
-    def _threshold(self, policy: Policy) -> float:
-        return self.calibration.under(policy.condition).threshold(policy.fmr_target)
 
 
 def _result_of(

@@ -71,9 +71,8 @@ def verify(
         raise click.UsageError("only one of the photos can come from standard input")
     if explain is not None:
         _refuse_target(explain, paths)
-    reading: str | None = None
+    reading: str | None = "reference"
     try:
-        reading = "reference"
         first = read_photo(reference)
         reading = "probe"
         probes = [read_photo(path) for path in paths[1:]]
@@ -114,10 +113,10 @@ def _tell(decision: "Decision") -> None:
     for name, photo in (("reference", decision.reference), ("probe", decision.probe)):
         for line in reasons_in_words(photo):
             click.echo(f"  {name}: {line}")
-    if decision.probe.frames > 1 and decision.comparison is not None:
-        click.echo(f"  {decision.probe.frames} frames of the probe's capture, fused")
     comparison = decision.comparison
     if comparison is not None:
+        if decision.probe.frames > 1:
+            click.echo(f"  {decision.probe.frames} frames of the probe's capture, fused")
         click.echo(f"  score {comparison.score:.3f}; policy {decision.policy.name} asks for {decision.threshold:.3f}")
         extrapolated = ", extrapolated" if comparison.fmr.extrapolated else ""
         fewer = "fewer than " if comparison.fmr.value <= decision.calibration.fmr[-1] else ""

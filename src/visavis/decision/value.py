@@ -37,7 +37,7 @@ class PairReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PhotoReport:
-    """What was found in one photo, or in the best of several frames.
+    """What was found in one photo, or in that of several frames which is most like the others.
 
     reasons: why it cannot be compared; empty when it can. size_px: (width, height) of the upright original. face and
     quality: those of the dominant face, None without one. frame: which of the frames it is, counted from 0. frames: how many

@@ -196,9 +196,7 @@ def at_edge(curve: Curves, index: int, chosen: NDArray[np.intp] | None = None) -
 
 def told(curve: Curves, scores: PairScores) -> dict[str, list[float]]:
     """The curves, from the first score that anyone reached to the last."""
-    seen = np.bincount(
-        np.clip(np.floor(scores.mated.score * STEPS).astype(int) + STEPS, 0, 2 * STEPS), minlength=len(EDGES)
-    )
+    seen = np.bincount(bins(scores.mated.score), minlength=len(EDGES))
     (numbers,) = np.nonzero(scores.non_mated + seen)
     shown = slice(max(0, int(numbers[0]) - 1), min(len(EDGES), max(int(numbers[-1]) + 2, STEPS * 19 // 10 + 2)))
     fmr_lower, fmr_upper = interval(curve.fmr[shown], curve.fmr_replicates[:, shown], curve.subjects)
