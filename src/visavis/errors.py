@@ -1,8 +1,8 @@
 """Faults, as types with a stable code.
 
 Outcomes are values and faults are exceptions: a poor photo or a non-match is a `Decision`; a file that is no image,
-a model file with the wrong hash or a policy that the calibration cannot support is one of these. Each says what was
-expected, what came and what to do next. No message holds pixels, embeddings or a photo's contents.
+a model file with the wrong hash, a broken seal or a policy that the calibration cannot support is one of these. Each says
+what was expected, what came and what to do next. No message holds pixels, embeddings, keys or a photo's contents.
 """
 
 from typing import ClassVar, Literal
@@ -105,6 +105,214 @@ class EngineUnavailable(ModelError):
     """The inference engine asked for is not installed or has no such device."""
 
     code = "engine_unavailable"
+
+
+# --- sealed templates and claims ------------------------------------------------------------------------------------
+
+
+class SealError(VisavisError):
+    """A stored reference cannot be used."""
+
+    code = "seal_unusable"
+
+
+class TemplateMalformed(SealError):
+    """The bytes of a template break its format."""
+
+    code = "template_malformed"
+
+
+class SealMalformed(SealError):
+    """The bytes of a sealed template break its format; no key was tried."""
+
+    code = "seal_malformed"
+
+
+class SealBroken(SealError):
+    """The keys are right and the sealed bytes were changed."""
+
+    code = "seal_broken"
+
+
+class ClaimMalformed(SealError):
+    """The text is not a claim."""
+
+    code = "claim_malformed"
+
+
+class ClaimRefused(SealError):
+    """The claim opens no record: it is wrong, or its record is unknown, expired or erased. Which of them is not said."""
+
+    code = "claim_refused"
+
+
+class KeyUnusable(VisavisError):
+    """A key is missing, weak, or kept where others can read it."""
+
+    code = "key_unusable"
+
+
+class CodeUnreadable(VisavisError):
+    """The picture does not show exactly one readable code of the kind expected."""
+
+    code = "code_unreadable"
+
+
+# --- face credentials -----------------------------------------------------------------------------------------------
+
+
+class CredentialError(VisavisError):
+    """A face credential cannot be relied on."""
+
+    code = "credential_unusable"
+
+
+class CredentialMalformed(CredentialError):
+    """The bytes are not a face credential, or not in the one form in which credentials are written."""
+
+    code = "credential_malformed"
+
+
+class CredentialAlgorithm(CredentialError):
+    """It names an algorithm other than the one that is accepted."""
+
+    code = "credential_algorithm"
+
+
+class CredentialIssuerUnknown(CredentialError):
+    """It is signed by an issuer or a key that this verifier does not trust."""
+
+    code = "credential_issuer_unknown"
+
+
+class CredentialForged(CredentialError):
+    """The signature does not fit what was signed."""
+
+    code = "credential_forged"
+
+
+class CredentialNotYetValid(CredentialError):
+    """It was issued in the future."""
+
+    code = "credential_not_yet_valid"
+
+
+class CredentialExpired(CredentialError):
+    """Its time is over."""
+
+    code = "credential_expired"
+
+
+class CredentialRevoked(CredentialError):
+    """Its issuer has revoked it."""
+
+    code = "credential_revoked"
+
+
+class CredentialPurpose(CredentialError):
+    """It was not issued for this purpose."""
+
+    code = "credential_purpose"
+
+
+class CredentialUnknown(CredentialError):
+    """No credential with this id was issued here."""
+
+    code = "credential_unknown"
+
+
+class VerifierKeyWrong(CredentialError):
+    """It was made for verifiers that hold another key."""
+
+    code = "verifier_key_wrong"
+
+
+class HolderSecretMissing(CredentialError):
+    """It opens only together with its holder's secret."""
+
+    code = "holder_secret_missing"
+
+
+class HolderSecretMalformed(CredentialError):
+    """The text is not a holder's secret."""
+
+    code = "holder_secret_malformed"
+
+
+class HolderSecretWrong(CredentialError):
+    """The secret belongs to another credential, or to none."""
+
+    code = "holder_secret_wrong"
+
+
+class StatusListMalformed(CredentialError):
+    """The bytes are not a status list, or not that of this issuer."""
+
+    code = "status_list_malformed"
+
+
+class StatusListForged(CredentialError):
+    """The status list's signature does not fit."""
+
+    code = "status_list_forged"
+
+
+class StatusListStale(CredentialError):
+    """The status list is too old, or from the future, to say what is revoked now."""
+
+    code = "status_list_stale"
+
+
+class StatusListFull(CredentialError):
+    """All places of the issuer's status list are taken by credentials that are still valid."""
+
+    code = "status_list_full"
+
+
+# --- subjects and their records -------------------------------------------------------------------------------------
+
+
+class SubjectUnknown(VisavisError):
+    """Nobody is enrolled under this name."""
+
+    code = "subject_unknown"
+
+
+class SubjectEnrolled(VisavisError):
+    """The subject already has a reference for this purpose."""
+
+    code = "subject_enrolled"
+
+
+class ConsentInvalid(VisavisError):
+    """The consent is incomplete, was withdrawn, or does not cover what was asked for."""
+
+    code = "consent_invalid"
+
+
+class EnrolmentIncomplete(VisavisError):
+    """No usable photo has been captured yet, or no more are taken."""
+
+    code = "enrolment_incomplete"
+
+
+class RateLimited(VisavisError):
+    """Too many attempts; nothing was opened. retry_after_s: when the next one is taken, or None where none ever is."""
+
+    code = "rate_limited"
+    retry_after_s: float | None = None
+
+
+class StoreUnusable(VisavisError):
+    """The database or the store of shreds is missing, of another version, or cannot be reached."""
+
+    code = "store_unusable"
+
+
+class AuditBroken(VisavisError):
+    """The audit log was changed, or does not reach a head that was signed."""
+
+    code = "audit_broken"
 
 
 # --- requests -------------------------------------------------------------------------------------------------------

@@ -163,15 +163,13 @@ class Verifier(AbstractContextManager["Verifier"]):
         inconclusive decision.
         """
         started = perf_counter()
-        policy = self._policy(policy)
+        policy = self.policy_for(policy)
         several = isinstance(probe, Sequence) and not isinstance(probe, (bytes, bytearray, memoryview, str))
         frames = cast("Sequence[PhotoInput]", probe if several else (probe,))
-        if not 1 <= len(frames) <= FRAMES_MAX:
-            raise InputInvalid(f"expected 1 to {FRAMES_MAX} frames of one capture, got {len(frames)}")
-        first, *others = (self._pool.submit(self.acquire, photo) for photo in (reference, *frames))
+        first = self._pool.submit(self.acquire, reference)
+        others = self._submit_frames(frames)
         acquired = _result_of(first, "reference")
-        captured = [_result_of(other, "probe", number) for number, other in enumerate(others)]
-        return self._decide(acquired, self._fused(captured, policy), policy, started)
+        return self._decide(acquired, self._fused(others, policy), policy, started)
 
     def verify_pairs(
         self,
@@ -188,7 +186,7 @@ class Verifier(AbstractContextManager["Verifier"]):
         threads, and must not call the verifier.
         Raises TooManyComparisons at once when a key is paired with more than 40 others, PolicyUnknown, PolicyUnsupported.
         """
-        chosen = self._policy(policy)
+        chosen = self.policy_for(policy)
         refuse_searches(pairs)
         return self._results(pairs[start:], read, chosen)
 
@@ -206,14 +204,33 @@ class Verifier(AbstractContextManager["Verifier"]):
 
     def compare(self, *, reference: Acquisition, probe: Acquisition, policy: str | Policy = DEFAULT_POLICY) -> Decision:
         """Decide on two acquisitions of this verifier's model. Raises ModelMismatch, PolicyUnknown, PolicyUnsupported."""
-        return self._decide(reference, probe, self._policy(policy), perf_counter())
+        return self._decide(reference, probe, self.policy_for(policy), perf_counter())
 
-    def _fused(self, frames: Sequence[Acquisition], policy: Policy) -> Acquisition:
+    def acquire_frames(self, frames: Sequence[PhotoInput], *, policy: Policy) -> Acquisition:
+        """Acquire 1 to 10 frames of one capture as one probe, as `verify` does.
+
+        Raises InputInvalid for another number, an ImageError when one of them is no usable image.
+        """
+        return self._fused(self._submit_frames(frames), policy)
+
+    def agree(self, one: Embedding, other: Embedding, policy: Policy) -> bool:
+        """Whether two embeddings of this verifier's model are as alike as the policy asks for."""
+        calibration = self.calibration.under(policy.condition)
+        score = compare(one, other, non_mated_mean=calibration.non_mated_mean)
+        return score >= calibration.threshold(policy.fmr_target)
+
+    def _submit_frames(self, frames: Sequence[PhotoInput]) -> list[Future[Acquisition]]:
+        if not 1 <= len(frames) <= FRAMES_MAX:
+            raise InputInvalid(f"expected 1 to {FRAMES_MAX} frames of one capture, got {len(frames)}")
+        return [self._pool.submit(self.acquire, frame) for frame in frames]
+
+    def _fused(self, pending: Sequence[Future[Acquisition]], policy: Policy) -> Acquisition:
         """One acquisition from those of the frames of one capture.
 
         Frames that could not be compared by themselves are left out; the rest weigh alike, since weighting them by quality was
         measured to bring nothing. The report is that of the frame most like all the others, or of the first where none is usable.
         """
+        frames = [_result_of(frame, "probe", number) for number, frame in enumerate(pending)]
         usable = {
             number: frame.embedding
             for number, frame in enumerate(frames)
@@ -315,7 +332,8 @@ class Verifier(AbstractContextManager["Verifier"]):
     def _photo(self, photo: PhotoInput) -> Photo:
         return photo if isinstance(photo, Photo) else Photo(photo, limits=self._limits)
 
-    def _policy(self, policy: str | Policy) -> Policy:
+    def policy_for(self, policy: str | Policy) -> Policy:
+        """The policy, if there is one of that name and the calibration supports it. Raises PolicyUnknown, PolicyUnsupported."""
         chosen = policy if isinstance(policy, Policy) else policy_named(policy)
         self.calibration.under(chosen.condition).threshold(chosen.fmr_target)
         return chosen

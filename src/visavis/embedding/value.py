@@ -1,6 +1,7 @@
 """Embeddings and their comparison."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,17 @@ class Embedding:
 
     def __repr__(self) -> str:
         return "<Embedding>"
+
+    def wipe(self) -> None:
+        """Overwrite the vector, of a reference that must not stay in memory; the value cannot be used afterwards."""
+        self.vector.flags.writeable = True
+        self.vector.fill(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wipe()
 
 
 def compare(reference: Embedding, probe: Embedding, *, non_mated_mean: float = 0.0) -> float:

@@ -1,0 +1,188 @@
+"""Face credentials: issued to their subjects, revoked, and verified without any database.
+
+Issuing, from an `Enrolment` in which captures were taken:
+
+(1) A free place in the status list is drawn and kept with the credential's id, before there is a credential.
+(2) Template and secret go into the credential, which is signed and handed out; nothing of it stays.
+
+Verifying, offline: (1) form, issuer and signature, (2) times, purpose and status, (3) the template is opened with the verifier's
+key and the holder's secret, (4) compared with the probe, and wiped.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from visavis.decision import Decision, Policy
+from visavis.errors import ConsentInvalid, CredentialUnknown, StatusListFull, VisavisError
+from visavis.session.audit import Event
+from visavis.session.enrolment import Enrolment
+from visavis.session.ports import Store, Vault
+from visavis.session.probe import Models, Probe
+from visavis.session.value import Issued
+from visavis.session.verification import compared
+from visavis.template import (
+    STATUS_BITS,
+    FaceCredential,
+    HolderSecret,
+    HolderType,
+    Issuer,
+    Secret,
+    Signer,
+    StatusList,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Issuing:
+    """An issuer, the key that signs for it, and the key of the verifiers that its credentials are for."""
+
+    issuer: Issuer
+    signer: Signer
+    verifier_key: Secret
+
+
+def issue_credential(
+    vault: Vault,
+    enrolment: Enrolment,
+    issuing: Issuing,
+    *,
+    valid_for: timedelta,
+    holder_secret: bool = True,
+    passkey: tuple[bytes, Secret] | None = None,
+) -> tuple[FaceCredential, HolderSecret | None]:
+    """Issue a credential of what was captured, for the purpose consented to, until then or the consent's end at the latest.
+
+    holder_secret: whether a secret is made that its holder must add; without one, whoever has the verifier key can read every
+    credential they see. passkey: an id of 16 bytes and the passkey's PRF output for it, instead of a new secret. Raises
+    EnrolmentIncomplete, ConsentInvalid or StatusListFull.
+    """
+    now, consent = vault.clock(), enrolment.consent
+    template = enrolment.template()
+    try:
+        cti = passkey[0] if passkey else secrets.token_bytes(16)
+        holder = None
+        if passkey:
+            holder = HolderSecret(cti, passkey[1], HolderType.PASSKEY)
+        elif holder_secret:
+            holder = HolderSecret(cti, Secret.random(32))
+        expires_at = min(now + valid_for, consent.ends_at)
+        with vault.store.writing() as tx:  # (1)
+            details = {"subject": consent.subject_id, "cti": cti.hex(), "purpose": consent.text.purpose}
+            tx.audit.append(Event.CREDENTIAL_ISSUED, {**details, "captures": enrolment.captures}, at=now)
+            held = next((each for each in tx.consents.of(consent.subject_id) if each.id == consent.id), None)
+            if held is None or held.withdrawn_at is not None:
+                raise ConsentInvalid("the consent was withdrawn, or the subject erased, while the credential was made")
+            index = _free(tx.credentials.taken(now=now))
+            purposes = (consent.text.purpose,)
+            tx.credentials.add(Issued(cti, consent.subject_id, consent.id, index, purposes, now, expires_at))
+        credential = FaceCredential.issue(  # (2)
+            template,
+            issuer=issuing.issuer.name,
+            signer=issuing.signer,
+            verifier_key=issuing.verifier_key,
+            index=index,
+            purposes=purposes,
+            issued_at=now,
+            expires_at=expires_at,
+            holder=holder,
+            cti=cti,
+        )
+    finally:
+        template.wipe()
+        enrolment.wipe()
+    return credential, holder
+
+
+def revoke_credential(vault: Vault, cti: bytes) -> Issued:
+    """Revoke a credential: verifiers refuse it once they have the next status list. Raises CredentialUnknown."""
+    now = vault.clock()
+    with vault.store.writing() as tx:
+        issued = tx.credentials.get(cti)
+        if issued is None:
+            raise CredentialUnknown("no credential with this id was issued here, or it expired long ago")
+        if issued.revoked_at is None:
+            tx.credentials.revoke(cti, now)
+            tx.audit.append(Event.CREDENTIAL_REVOKED, {"subject": issued.subject_id, "cti": cti.hex()}, at=now)
+    return issued
+
+
+def sign_status_list(vault: Vault, issuer: Issuer, signer: Signer) -> bytes:
+    """The issuer's status list as of now. Publish it at the issuer's address, a fresh one at least every few hours."""
+    now = vault.clock()
+    with vault.store.writing() as tx:
+        revoked = list(tx.credentials.revoked(now=now))
+        tx.audit.append(Event.STATUS_LIST_SIGNED, {"revoked": len(revoked)}, at=now)
+    return StatusList.make(issuer, revoked, signer=signer, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a verifier of credentials goes by. verifier_keys: by their `key_id`. status_lists: as they were fetched."""
+
+    issuers: Sequence[Issuer]
+    status_lists: Sequence[bytes]
+    verifier_keys: Mapping[bytes, Secret]
+
+
+def verify_credential(
+    models: Models,
+    *,
+    credential: str,
+    holder: str | None,
+    probe: Probe,
+    policy: str | Policy,
+    purpose: str,
+    trust: Trust,
+    now: datetime,
+    log: Store | None = None,
+) -> tuple[FaceCredential, Decision]:
+    """Decide whether the person in the probe is the one to whom the credential was issued.
+
+    credential, holder: the texts of the codes. log: where the outcome is logged; a verifier needs no database for anything else.
+    Raises a CredentialError, each for its own reason; ModelMismatch; an ImageError for the probe; PolicyUnknown or
+    PolicyUnsupported.
+    """
+    policy = models.current.policy_for(policy)
+    read = FaceCredential.from_text(credential, issuers=trust.issuers)  # (1)
+    outcome, reason = "fault", "fault"
+    try:
+        read.check(issuers=trust.issuers, status_lists=trust.status_lists, purpose=purpose, now=now)  # (2)
+        with (
+            _holder(holder) as secret,
+            read.open(verifier_keys=trust.verifier_keys, holder=secret) as template,  # (3)
+        ):
+            decision = compared(models, template, probe, policy)  # (4)
+        outcome, reason = decision.outcome.value, decision.reason.value
+    except VisavisError as error:
+        reason = error.code
+        raise
+    finally:
+        if log is not None:
+            details = {"cti": read.cti.hex(), "purpose": purpose, "policy": policy.name, "outcome": outcome}
+            with log.writing() as tx:
+                tx.audit.append(Event.CREDENTIAL_VERIFIED, {**details, "reason": reason}, at=now)
+    return read, decision
+
+
+@contextmanager
+def _holder(text: str | None) -> Iterator[HolderSecret | None]:
+    """The holder's secret, wiped when the block ends."""
+    if text is None:
+        yield None
+        return
+    holder = HolderSecret.parse(text)
+    with holder.secret:
+        yield holder
+
+
+def _free(taken: frozenset[int]) -> int:
+    """A place in the status list that nobody has, drawn at random so that it tells nothing of the order of issue."""
+    free = [index for index in range(STATUS_BITS) if index not in taken]
+    if not free:
+        raise StatusListFull(
+            f"all {STATUS_BITS:,} places are taken by credentials that have not expired; use another issuer"
+        )
+    return secrets.choice(free)

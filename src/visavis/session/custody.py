@@ -1,0 +1,119 @@
+"""Keeping and destroying references, so that a crash at any point leaves each of them whole or gone.
+
+Keeping: the row is written as pending, then the shred, then the row becomes active; destroying: the row is retired, then the
+shred is destroyed, then the row removed. An active row has its shred; whatever else is found later is swept away.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from visavis.errors import ConsentInvalid, SubjectEnrolled
+from visavis.session.audit import Detail, Event
+from visavis.session.ports import Transaction, Vault
+from visavis.session.value import Consent, Reference, ReferenceState
+from visavis.template import Claim, ClaimType, SealedTemplate, Secret, Template
+
+_CLAIM_BYTES = 32
+_NO_SALT = bytes(16)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PasskeyClaim:
+    """A claim that a passkey computes. secret: 32 bytes, the PRF's output. salt: 16 bytes, its input, not all zero."""
+
+    secret: Secret
+    salt: bytes
+
+
+def keep(
+    vault: Vault,
+    template: Template,
+    *,
+    consent: Consent,
+    captures: int,
+    event: Event,
+    replace: bool,
+    passkey: PasskeyClaim | None = None,
+) -> Claim:
+    """Seal a template under a new claim and keep it. Returns the claim, of which no copy stays here.
+
+    event: what the audit log says of it. replace: whether it takes the place of the subject's reference for the same purpose,
+    which is destroyed. Raises SubjectEnrolled where there is one and it must not, ConsentInvalid where the consent ended.
+    """
+    record_id, now = secrets.token_bytes(16), vault.clock()
+    if passkey is None:
+        claim, salt = Claim(record_id, Secret.random(_CLAIM_BYTES), ClaimType.RANDOM), _NO_SALT
+    else:
+        claim, salt = Claim(record_id, passkey.secret, ClaimType.PASSKEY), passkey.salt
+    reference = Reference(
+        record_id=record_id,
+        subject_id=consent.subject_id,
+        consent_id=consent.id,
+        purpose=consent.text.purpose,
+        renewal=consent.text.renewal,
+        captures=captures,
+        state=ReferenceState.PENDING,
+        created_at=now,
+        sealed_at=now,
+        expires_at=consent.ends_at,
+    )
+    with Secret.random() as shred:
+        sealed = SealedTemplate.seal(template, claim=claim, keys=vault.keys, shred=shred, claim_salt=salt)
+        with vault.store.writing() as tx:
+            tx.references.add(reference, bytes(sealed))
+        vault.shreds.put(record_id, shred)
+    try:
+        with vault.store.writing() as tx:
+            replaced = retire(tx, _replaced(tx, reference, replace=replace))
+            tx.references.set_state(record_id, ReferenceState.ACTIVE)
+            details: dict[str, Detail] = {
+                "subject": reference.subject_id,
+                "record": record_id.hex(),
+                "purpose": reference.purpose,
+                "consent": consent.id,
+                "captures": captures,
+                "key_version": sealed.key_version,
+                "replaced": len(replaced),
+            }
+            tx.audit.append(event, details, at=now)
+    except Exception:
+        destroy(vault, [reference])
+        raise
+    destroy(vault, replaced)
+    return claim
+
+
+def destroy(vault: Vault, references: Iterable[Reference]) -> None:
+    """Destroy references that are not active, each one's shred first. Doing it again does no harm."""
+    for reference in references:
+        vault.shreds.destroy(reference.record_id)
+        with vault.store.writing() as tx:
+            tx.references.remove(reference.record_id)
+            tx.attempts.forget(reference.record_id)
+
+
+def retire(tx: Transaction, references: Iterable[Reference]) -> list[Reference]:
+    """Mark references for destruction: from here on they cannot be opened."""
+    retired = list(references)
+    for reference in retired:
+        tx.references.set_state(reference.record_id, ReferenceState.RETIRED)
+    return retired
+
+
+def _replaced(tx: Transaction, new: Reference, *, replace: bool) -> list[Reference]:
+    """The references whose place the new one takes."""
+    subject = tx.subjects.get(new.subject_id)
+    consent = next((each for each in tx.consents.of(new.subject_id) if each.id == new.consent_id), None)
+    if subject is None or subject.erasing or consent is None or consent.withdrawn_at is not None:
+        raise ConsentInvalid("the consent was withdrawn, or the subject erased, while the reference was made")
+    others = [
+        each
+        for each in tx.references.of(new.subject_id)
+        if each.purpose == new.purpose and each.state is ReferenceState.ACTIVE and each.expires_at > new.created_at
+    ]
+    if others and not replace:
+        raise SubjectEnrolled(
+            f"the subject is enrolled for {new.purpose!r} already; replace the reference, or erase it"
+        )
+    return others

@@ -1,0 +1,221 @@
+"""What the protocols need from storage, keys and the clock. `store` implements the first two."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Protocol
+
+from visavis.session.audit import Detail, Entry, Event
+from visavis.session.value import Consent, Issued, Reference, ReferenceState, Stored, Subject
+from visavis.template import ClaimType, OperatorKeys, SealedTemplate, Secret, Signer
+
+
+class Subjects(Protocol):
+    """Who is enrolled. Nothing here touches a template."""
+
+    def add(self, subject: Subject) -> None:
+        """Keep a new subject. Raises SubjectEnrolled when the name is taken."""
+
+    def get(self, subject_id: str) -> Subject | None:
+        """The subject with this id."""
+
+    def named(self, name: str) -> Subject | None:
+        """The subject with this name."""
+
+    def page(self, *, after: str = "", limit: int = 100) -> Sequence[Subject]:
+        """Subjects in the order of their names, from the first name after `after` on."""
+
+    def leaving(self, *, now: datetime) -> Sequence[Subject]:
+        """Those whose erasure has begun, and those of whom nothing is left to keep: no reference, no credential that has not
+        expired, no consent that holds."""
+
+    def begin_erasure(self, subject_id: str) -> None:
+        """Mark the subject."""
+
+    def remove(self, subject_id: str) -> None:
+        """Forget the subject, with all consents."""
+
+
+class Consents(Protocol):
+    """Who agreed to what."""
+
+    def add(self, consent: Consent) -> None:
+        """Keep a new consent."""
+
+    def of(self, subject_id: str) -> Sequence[Consent]:
+        """A subject's consents, oldest first."""
+
+    def withdraw(self, consent_id: str, at: datetime) -> None:
+        """Note that it no longer holds."""
+
+
+class References(Protocol):
+    """Sealed templates by record id. There is no way to ask for more than one of them at a time."""
+
+    def add(self, reference: Reference, sealed: bytes) -> None:
+        """Keep a new reference."""
+
+    def find(self, record_id: bytes, *, now: datetime) -> Stored | None:
+        """The reference, if it is active and has not expired. Does the same work where there is none."""
+
+    def reseal(self, record_id: bytes, *, old: bytes, new: bytes, at: datetime) -> bool:
+        """Replace the sealed bytes, unless they have changed meanwhile."""
+
+    def set_state(self, record_id: bytes, state: ReferenceState) -> None:
+        """Move a reference on."""
+
+    def of(self, subject_id: str) -> Sequence[Reference]:
+        """A subject's references, oldest first, without what is sealed in them."""
+
+    def sealed(self, record_id: bytes) -> bytes | None:
+        """The sealed bytes, for the export of everything that is held about a subject."""
+
+    def due(self, *, now: datetime, pending_before: datetime) -> Sequence[Reference]:
+        """Those to be destroyed: retired, expired, or pending since before that time."""
+
+    def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
+        """Ids of active references in their order, from the first after `after` on."""
+
+    def count(self) -> int:
+        """How many are active."""
+
+    def by_key_version(self) -> Mapping[int, int]:
+        """How many references are sealed under each version of the operator's key."""
+
+    def remove(self, record_id: bytes) -> None:
+        """Forget a reference."""
+
+
+class Attempts(Protocol):
+    """Failed attempts by claim, and openings by minute."""
+
+    def begin(self, key: bytes, record_id: bytes, *, at: datetime) -> tuple[int, datetime | None]:
+        """Count an attempt as failed, whatever becomes of it. Returns how many in a row failed before it, and when the last."""
+
+    def undo(self, key: bytes) -> None:
+        """The attempt was none: nothing was compared."""
+
+    def clear(self, key: bytes) -> None:
+        """The attempt succeeded."""
+
+    def count_opening(self, minute: int) -> int:
+        """Count an opening; how many there were in this minute, this one included."""
+
+    def prune(self, *, before: datetime) -> None:
+        """Forget keys whose last attempt lies before that time, and openings of minutes before it."""
+
+    def forget(self, record_id: bytes) -> None:
+        """Forget attempts on a record."""
+
+
+class Credentials(Protocol):
+    """Which credentials were issued. Their templates are nowhere here."""
+
+    def add(self, issued: Issued) -> None:
+        """Keep what is to be known of a new credential."""
+
+    def get(self, cti: bytes) -> Issued | None:
+        """The credential with this id."""
+
+    def of(self, subject_id: str) -> Sequence[Issued]:
+        """A subject's credentials, oldest first."""
+
+    def taken(self, *, now: datetime) -> frozenset[int]:
+        """Places in the status list that belong to credentials which have not expired."""
+
+    def revoked(self, *, now: datetime) -> Sequence[int]:
+        """Those of them that are revoked."""
+
+    def revoke(self, cti: bytes, at: datetime) -> None:
+        """Note that it is no longer good."""
+
+    def detach(self, subject_id: str) -> None:
+        """Forget whose credentials these are."""
+
+    def prune(self, *, before: datetime) -> None:
+        """Forget credentials that expired before that time."""
+
+
+class Audit(Protocol):
+    """The log. It only grows."""
+
+    def append(self, event: Event, details: Mapping[str, Detail], *, at: datetime) -> Entry:
+        """Chain an entry to the last one. Entries of transactions that run at the same time wait for each other."""
+
+    def tip(self) -> tuple[int, bytes]:
+        """Number and hash of the last entry; 0 and zero bytes for an empty log."""
+
+    def entries(self, *, after: int = 0, subject_id: str | None = None) -> Iterator[Entry]:
+        """Entries in their order, those about one subject where it is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Everything in the database, seen and changed as one."""
+
+    subjects: Subjects
+    consents: Consents
+    references: References
+    attempts: Attempts
+    credentials: Credentials
+    audit: Audit
+
+
+class Store(Protocol):
+    """The database."""
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """A transaction: all of it is kept when the block ends, nothing when it raises."""
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """A view of the database; what is written in it is not kept."""
+
+
+class Shreds(Protocol):
+    """32 bytes a record, kept apart from the database and destroyed for good."""
+
+    def put(self, record_id: bytes, shred: Secret) -> None:
+        """Keep a record's shred; it outlasts a crash once this returns."""
+
+    def get(self, record_id: bytes) -> Secret:
+        """A record's shred; where there is none, after the same work, bytes that open nothing."""
+
+    def destroy(self, record_id: bytes) -> None:
+        """Overwrite a record's shred; no file of the store holds it once this returns."""
+
+    def missing(self, record_ids: Sequence[bytes]) -> Sequence[bytes]:
+        """Those of the ids that have no shred."""
+
+
+_CIPHERTEXT_BYTES = 161
+"""Of the default model's template."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Vault:
+    """Where references are kept and what opens them, but for the claims.
+
+    shred_backup_days: for how long back-ups of the store of shreds are kept; until then an erased record could be opened by who
+    restores one and holds the claim. clock: the time in UTC.
+    """
+
+    store: Store
+    shreds: Shreds
+    keys: OperatorKeys
+    audit_signer: Signer
+    shred_backup_days: int = 0
+    clock: Callable[[], datetime] = _utc_now
+
+    @cached_property
+    def decoy(self) -> bytes:
+        """A well-formed sealed template that nothing opens; it is tried where there is no record."""
+        version = self.keys.current
+        parts = (secrets.token_bytes(size) for size in (32, 12, _CIPHERTEXT_BYTES))
+        return bytes(SealedTemplate(ClaimType.RANDOM, secrets.token_bytes(16), bytes(16), version, *parts))

@@ -1,0 +1,226 @@
+"""Verification against an enrolled reference: claim and probe in, decision out. In this order:
+
+(1) The claim is parsed. A text that is no claim is refused; it counts as nothing.
+(2) The attempt is counted as failed before anything is opened, and refused where too many have been.
+(3) Record and shred are fetched; where there are none, decoys are, by the same work.
+(4) The seal is opened. A wrong claim and an unknown, an erased and an expired record are refused alike.
+(5) Subject and purpose must be the expected ones.
+(6) The probe is looked at with the reference's own model, compared and decided.
+(7) Decision and attempt are recorded. After a match, the reference is sealed again where the operator's key has a newer
+    version, and made anew from the probe where the model has and the subject agreed to it.
+(8) Template and claim are wiped.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+
+from visavis.decision import Decision, Outcome, PhotoReport, Policy
+from visavis.errors import ClaimRefused, KeyUnusable, SealBroken, SealError, VisavisError
+from visavis.session.audit import Detail, Event
+from visavis.session.custody import keep
+from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits, admit, attempt_key
+from visavis.session.ports import Vault
+from visavis.session.probe import Models, Probe
+from visavis.session.value import Reference
+from visavis.template import Claim, SealedTemplate, Secret, Template
+from visavis.verifier import Acquisition
+
+_NO_PHOTO = PhotoReport((), (0, 0))
+RENEWAL_FMR_MAX = 1e-4
+"""A match under a laxer policy is no ground to make a reference anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """decision: the answer. subject_id: whose claim it was, after a match alone. resealed: whether the reference was."""
+
+    decision: Decision
+    subject_id: str | None
+    resealed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the relying party knows before: for which purpose, and whose claim it must be. subject_id: None where anyone who is
+    enrolled for the purpose may pass, as at a door."""
+
+    purpose: str
+    subject_id: str | None = None
+
+    def includes(self, reference: Reference) -> bool:
+        """Whether it may be this reference's claim."""
+        return self.purpose == reference.purpose and self.subject_id in (None, reference.subject_id)
+
+
+def verify_claim(
+    vault: Vault,
+    models: Models,
+    *,
+    claim: str,
+    probe: Probe,
+    policy: str | Policy,
+    expected: Expected,
+    limits: AttemptLimits = DEFAULT_ATTEMPT_LIMITS,
+) -> Verification:
+    """Decide whether the person in the probe is the one whose record the claim opens.
+
+    Raises ClaimMalformed, ClaimRefused, RateLimited; SealBroken when the record was damaged; ModelMismatch when its model is not
+    configured; an ImageError for the probe; PolicyUnknown or PolicyUnsupported.
+    """
+    policy = models.current.policy_for(policy)
+    with _opened(vault, claim, expected=expected, limits=limits) as opened:
+        decision = _decide(vault, models, opened, probe, policy)
+        fresh = _fresh(vault, models, opened, probe, decision)
+        resealed = _settle(vault, opened, decision, fresh)  # (7)
+        subject_id = opened.reference.subject_id if decision.outcome is Outcome.MATCH else None
+        return Verification(decision, subject_id, resealed)
+
+
+def renew_claim(
+    vault: Vault,
+    models: Models,
+    *,
+    claim: str,
+    probe: Probe,
+    policy: str | Policy,
+    expected: Expected,
+    limits: AttemptLimits = DEFAULT_ATTEMPT_LIMITS,
+) -> tuple[Decision, Claim | None]:
+    """Give the subject a new claim in place of one that others may have seen, after a match.
+
+    The reference is sealed into a new record and the old one destroyed, with it the old claim. Returns no claim without a match.
+    Raises what `verify_claim` does.
+    """
+    policy = models.current.policy_for(policy)
+    with _opened(vault, claim, expected=expected, limits=limits) as opened:
+        decision = _decide(vault, models, opened, probe, policy)
+        _settle(vault, opened, decision, None)
+        if decision.outcome is not Outcome.MATCH:
+            return decision, None
+        reference = opened.reference
+        with vault.store.reading() as tx:
+            (consent,) = (each for each in tx.consents.of(reference.subject_id) if each.id == reference.consent_id)
+        renewed = keep(
+            vault,
+            opened.template,
+            consent=consent,
+            captures=reference.captures,
+            event=Event.CLAIM_RENEWED,
+            replace=True,
+        )
+        return decision, renewed
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Opened:
+    """A record that its claim has opened."""
+
+    claim: Claim
+    attempt: bytes
+    reference: Reference
+    stored: bytes
+    sealed: SealedTemplate
+    shred: Secret
+    template: Template
+
+    def told(self, outcome: str, reason: str) -> dict[str, Detail]:
+        """What the audit log says of the verification."""
+        reference = self.reference
+        return {
+            "subject": reference.subject_id,
+            "record": reference.record_id.hex(),
+            "purpose": reference.purpose,
+            "key_version": self.sealed.key_version,
+            "outcome": outcome,
+            "reason": reason,
+        }
+
+
+@contextmanager
+def _opened(vault: Vault, text: str, *, expected: Expected, limits: AttemptLimits) -> Iterator[_Opened]:
+    """Steps (1) to (5), and (8) when the block ends."""
+    with ExitStack() as wiped:
+        claim = Claim.parse(text)  # (1)
+        wiped.enter_context(claim.secret)
+        now, attempt = vault.clock(), attempt_key(claim)
+        with vault.store.writing() as tx:
+            admit(tx.attempts, attempt, claim, limits=limits, now=now)  # (2)
+            found = tx.references.find(claim.record_id, now=now)  # (3)
+        shred = wiped.enter_context(vault.shreds.get(claim.record_id))
+        try:
+            stored = vault.decoy if found is None else found.sealed
+            sealed = SealedTemplate.parse(stored)
+            template = sealed.open(claim=claim, keys=vault.keys, shred=shred)  # (4)
+            wiped.callback(template.wipe)
+            if found is None or not expected.includes(found.reference):  # (5)
+                raise ClaimRefused("this claim opens no record that is expected here")
+        except (SealError, KeyUnusable) as error:
+            _refuse(vault, claim, expected, error)
+        yield _Opened(claim, attempt, found.reference, stored, sealed, shred, template)
+
+
+def _refuse(vault: Vault, claim: Claim, expected: Expected, error: VisavisError) -> NoReturn:
+    """Record the refusal and raise it: one for all that must not be told apart. That a record was damaged is told to no one but
+    who holds its claim, which only its commitment shows."""
+    with vault.store.writing() as tx:
+        details = {"record": claim.record_id.hex(), "purpose": expected.purpose, "reason": error.code}
+        tx.audit.append(Event.CLAIM_REFUSED, details, at=vault.clock())
+    if isinstance(error, SealBroken):
+        raise error
+    raise ClaimRefused(
+        "this claim opens no record: it is not the right one, or the record was erased or has expired; enrol anew if it was"
+    ) from None
+
+
+def compared(models: Models, template: Template, probe: Probe, policy: Policy) -> Decision:
+    """Look at the probe with the template's own model, compare and decide."""
+    verifier = models.of(template.model)
+    acquired = probe.acquired(verifier, policy)
+    with template.embedding(verifier.card.sha256) as reference:
+        return verifier.compare(reference=Acquisition(_NO_PHOTO, reference, 0.0), probe=acquired, policy=policy)
+
+
+def _decide(vault: Vault, models: Models, opened: _Opened, probe: Probe, policy: Policy) -> Decision:
+    """Step (6). A fault is recorded, and counts as no attempt."""
+    try:
+        return compared(models, opened.template, probe, policy)
+    except VisavisError as error:
+        with vault.store.writing() as tx:
+            tx.attempts.undo(opened.attempt)
+            tx.audit.append(Event.VERIFIED, opened.told("fault", error.code), at=vault.clock())
+        raise
+
+
+def _fresh(vault: Vault, models: Models, opened: _Opened, probe: Probe, decision: Decision) -> SealedTemplate | None:
+    """The reference under the newest key and by the newest model; None where it is already, or there was no match."""
+    if decision.outcome is not Outcome.MATCH:
+        return None
+    current, template = models.current, opened.template
+    outdated = template.model != bytes.fromhex(current.card.sha256[:16])
+    if outdated and opened.reference.renewal and decision.policy.fmr_target <= RENEWAL_FMR_MAX:
+        embedding = probe.acquired(current, decision.policy).embedding
+        template = template if embedding is None else Template.of([embedding])
+    if template is opened.template and opened.sealed.key_version == vault.keys.current:
+        return None
+    return SealedTemplate.seal(
+        template, claim=opened.claim, keys=vault.keys, shred=opened.shred, claim_salt=opened.sealed.claim_salt
+    )
+
+
+def _settle(vault: Vault, opened: _Opened, decision: Decision, fresh: SealedTemplate | None) -> bool:
+    """Step (7). Returns whether the reference was sealed again."""
+    now, record_id = vault.clock(), opened.reference.record_id
+    with vault.store.writing() as tx:
+        if decision.outcome is Outcome.MATCH:
+            tx.attempts.clear(opened.attempt)
+        elif decision.outcome is Outcome.INCONCLUSIVE:
+            tx.attempts.undo(opened.attempt)
+        resealed = fresh is not None and tx.references.reseal(record_id, old=opened.stored, new=bytes(fresh), at=now)
+        told = opened.told(decision.outcome.value, decision.reason.value)
+        tx.audit.append(Event.VERIFIED, {**told, "policy": decision.policy.name}, at=now)
+        if fresh is not None and resealed:
+            details = {"subject": opened.reference.subject_id, "record": record_id.hex()}
+            tx.audit.append(Event.RESEALED, {**details, "key_version": fresh.key_version}, at=now)
+    return resealed

@@ -1,0 +1,129 @@
+"""The database behind the session's Protocols: SQLite in one folder, or PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from visavis.errors import ExtraMissing, InputInvalid, StoreUnusable
+from visavis.session import Transaction
+from visavis.store import repositories
+from visavis.store.migrate import migrate, version_of, versions_known
+
+_BUSY_S = 30
+_READING = "visavis_reading"
+
+
+class Database:
+    """A `Store`. Open it with `Database.open`, make it with `Database.create`. Safe to use from many threads and processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def create(cls, where: Path | str) -> "Database":
+        """Make the database's tables, or bring older ones up to date."""
+        database = cls(_engine(where, create=True))
+        with _translated():
+            migrate(database.engine)
+        return database
+
+    @classmethod
+    def open(cls, where: Path | str) -> "Database":
+        """Open a database: a file of SQLite, or a URL of PostgreSQL.
+
+        Raises StoreUnusable when there is none, it cannot be reached, or its tables are of another version.
+        """
+        database = cls(_engine(where, create=False))
+        with _translated(), database.engine.connect() as connection:
+            found, (expected, *older) = version_of(connection), versions_known()
+        if found == expected:
+            return database
+        if found is None:
+            raise StoreUnusable("the database has no tables of visavis; make them with `visavis init`")
+        if found in older:
+            raise StoreUnusable(
+                "the database is of an earlier version of visavis; bring it up to date with `visavis migrate`"
+            )
+        raise StoreUnusable("the database is of a later version of visavis; install that version")
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """See `Store`."""
+        with _translated(), self.engine.begin() as connection:
+            yield repositories.transaction(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """See `Store`."""
+        with _translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(**{_READING: True})
+            yield repositories.transaction(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The driver's errors as ours, without the statement and its values."""
+    try:
+        yield
+    except DBAPIError as error:
+        reason = str(error.orig).strip().partition("\n")[0]
+        raise StoreUnusable(f"the database refused: {reason}") from None
+    except SQLAlchemyError as error:
+        raise StoreUnusable(f"the database cannot be used: {type(error).__name__}") from None
+
+
+def _engine(where: Path | str, *, create: bool) -> Engine:
+    url = _url(where)
+    if url.get_backend_name() == "sqlite":
+        path = Path(url.database or "")
+        if not create and not path.is_file():
+            raise StoreUnusable(f"there is no database {path}; make it with `visavis init`")
+        if create:
+            path.touch(mode=0o600)
+        engine = create_engine(url, connect_args={"timeout": _BUSY_S}, hide_parameters=True)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    except ModuleNotFoundError:
+        raise ExtraMissing("PostgreSQL needs `pip install visavis[postgresql]`") from None
+
+
+def _url(where: Path | str) -> URL:
+    """Only SQLite by path and PostgreSQL by URL; the message never repeats a URL, which may hold a password."""
+    if isinstance(where, Path):
+        return URL.create("sqlite", database=str(where))
+    try:
+        url = make_url(where)
+        if url.drivername in ("postgresql", "postgresql+psycopg"):
+            return url.set(drivername="postgresql+psycopg")
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        pass
+    raise InputInvalid("expected a database as postgresql://user@host/name, or none for SQLite in the folder")
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say so: see below
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "secure_delete = ON",
+        "trusted_schema = OFF",
+        "temp_store = MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get(_READING)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

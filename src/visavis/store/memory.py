@@ -1,0 +1,379 @@
+"""The store in memory: for what must leave nothing on a disk, and ends with the process."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from visavis.errors import SubjectEnrolled
+from visavis.session import (
+    GENESIS,
+    Consent,
+    Detail,
+    Entry,
+    Event,
+    Issued,
+    Reference,
+    ReferenceState,
+    Stored,
+    Subject,
+    Transaction,
+)
+from visavis.template import SHRED_BYTES, Secret
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+_ABSENT = object()
+
+
+class _Table(dict[Key, Value]):
+    """A dictionary that can take back what was done to it since the transaction began."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._undo: list[tuple[Key, Any]] = []
+
+    def __setitem__(self, key: Key, value: Value) -> None:
+        self._undo.append((key, self.get(key, _ABSENT)))
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: Key) -> None:
+        self._undo.append((key, self.get(key, _ABSENT)))
+        super().__delitem__(key)
+
+    def drop(self, *keys: Key) -> None:
+        """Delete those of the keys that are there."""
+        for key in keys:
+            if key in self:
+                del self[key]
+
+    def commit(self) -> None:
+        """Keep what was done."""
+        self._undo.clear()
+
+    def roll_back(self) -> None:
+        """Take it back."""
+        while self._undo:
+            key, value = self._undo.pop()
+            if value is _ABSENT:
+                super().pop(key, None)
+            else:
+                super().__setitem__(key, value)
+
+
+class MemoryStore:
+    """A `Store`. Transactions of several threads wait for each other."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        consents, references, credentials = Consents(), References(), Credentials()
+        subjects, attempts, audit = Subjects(consents, references, credentials), Attempts(), Audit()
+        self._transaction = Transaction(subjects, consents, references, attempts, credentials, audit)
+        self._tables: tuple[_Table[Any, Any], ...] = (
+            subjects.rows,
+            consents.rows,
+            references.rows,
+            attempts.rows,
+            attempts.openings,
+            credentials.rows,
+            audit.rows,
+        )
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """See `Store`."""
+        with self._lock:
+            try:
+                yield self._transaction
+            except BaseException:
+                self._end(_Table.roll_back)
+                raise
+            self._end(_Table.commit)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """See `Store`."""
+        with self._lock:
+            try:
+                yield self._transaction
+            finally:
+                self._end(_Table.roll_back)
+
+    def _end(self, how: Callable[[_Table[Any, Any]], None]) -> None:
+        for table in self._tables:
+            how(table)
+
+
+class Consents:
+    """See the Protocol."""
+
+    def __init__(self) -> None:
+        self.rows: _Table[str, Consent] = _Table()
+
+    def add(self, consent: Consent) -> None:
+        """See the Protocol."""
+        self.rows[consent.id] = consent
+
+    def of(self, subject_id: str) -> Sequence[Consent]:
+        """See the Protocol."""
+        found = (consent for consent in self.rows.values() if consent.subject_id == subject_id)
+        return sorted(found, key=lambda consent: (consent.given_at, consent.id))
+
+    def withdraw(self, consent_id: str, at: datetime) -> None:
+        """See the Protocol."""
+        self.rows[consent_id] = replace(self.rows[consent_id], withdrawn_at=at)
+
+
+class References:
+    """See the Protocol."""
+
+    def __init__(self) -> None:
+        self.rows: _Table[bytes, Stored] = _Table()
+
+    def add(self, reference: Reference, sealed: bytes) -> None:
+        """See the Protocol."""
+        self.rows[reference.record_id] = Stored(reference, sealed)
+
+    def find(self, record_id: bytes, *, now: datetime) -> Stored | None:
+        """See the Protocol."""
+        found = self.rows.get(record_id)
+        usable = found is not None and found.reference.state is ReferenceState.ACTIVE
+        return found if usable and found is not None and found.reference.expires_at > now else None
+
+    def reseal(self, record_id: bytes, *, old: bytes, new: bytes, at: datetime) -> bool:
+        """See the Protocol."""
+        found = self.rows.get(record_id)
+        if found is None or found.sealed != old:
+            return False
+        self.rows[record_id] = Stored(replace(found.reference, sealed_at=at), new)
+        return True
+
+    def set_state(self, record_id: bytes, state: ReferenceState) -> None:
+        """See the Protocol."""
+        found = self.rows.get(record_id)
+        if found is not None:
+            self.rows[record_id] = Stored(replace(found.reference, state=state), found.sealed)
+
+    def of(self, subject_id: str) -> Sequence[Reference]:
+        """See the Protocol."""
+        return self._several(lambda reference: reference.subject_id == subject_id)
+
+    def sealed(self, record_id: bytes) -> bytes | None:
+        """See the Protocol."""
+        found = self.rows.get(record_id)
+        return None if found is None else found.sealed
+
+    def due(self, *, now: datetime, pending_before: datetime) -> Sequence[Reference]:
+        """See the Protocol."""
+
+        def is_due(reference: Reference) -> bool:
+            if reference.state is ReferenceState.PENDING:
+                return reference.created_at < pending_before
+            return reference.state is ReferenceState.RETIRED or reference.expires_at <= now
+
+        return self._several(is_due)
+
+    def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
+        """See the Protocol."""
+        return sorted(record_id for record_id in self._active() if record_id > after)[:limit]
+
+    def count(self) -> int:
+        """See the Protocol."""
+        return sum(1 for _ in self._active())
+
+    def by_key_version(self) -> Mapping[int, int]:
+        """See the Protocol."""
+        return Counter(int.from_bytes(stored.sealed[40:44], "big") for stored in self.rows.values())
+
+    def remove(self, record_id: bytes) -> None:
+        """See the Protocol."""
+        self.rows.drop(record_id)
+
+    def _active(self) -> Iterator[bytes]:
+        active = ReferenceState.ACTIVE
+        return (record_id for record_id, stored in self.rows.items() if stored.reference.state is active)
+
+    def _several(self, condition: Any) -> list[Reference]:
+        found = [stored.reference for stored in self.rows.values() if condition(stored.reference)]
+        return sorted(found, key=lambda reference: (reference.created_at, reference.record_id))
+
+
+class Credentials:
+    """See the Protocol."""
+
+    def __init__(self) -> None:
+        self.rows: _Table[bytes, Issued] = _Table()
+
+    def add(self, issued: Issued) -> None:
+        """See the Protocol."""
+        self.rows[issued.cti] = issued
+
+    def get(self, cti: bytes) -> Issued | None:
+        """See the Protocol."""
+        return self.rows.get(cti)
+
+    def of(self, subject_id: str) -> Sequence[Issued]:
+        """See the Protocol."""
+        found = (issued for issued in self.rows.values() if issued.subject_id == subject_id)
+        return sorted(found, key=lambda issued: (issued.issued_at, issued.cti))
+
+    def taken(self, *, now: datetime) -> frozenset[int]:
+        """See the Protocol."""
+        return frozenset(issued.index for issued in self.rows.values() if issued.expires_at > now)
+
+    def revoked(self, *, now: datetime) -> Sequence[int]:
+        """See the Protocol."""
+        return [each.index for each in self.rows.values() if each.revoked_at is not None and each.expires_at > now]
+
+    def revoke(self, cti: bytes, at: datetime) -> None:
+        """See the Protocol."""
+        self.rows[cti] = replace(self.rows[cti], revoked_at=at)
+
+    def detach(self, subject_id: str) -> None:
+        """See the Protocol."""
+        for issued in self.of(subject_id):
+            self.rows[issued.cti] = replace(issued, subject_id=None, consent_id=None)
+
+    def prune(self, *, before: datetime) -> None:
+        """See the Protocol."""
+        self.rows.drop(*[cti for cti, issued in self.rows.items() if issued.expires_at < before])
+
+
+class Subjects:
+    """See the Protocol."""
+
+    def __init__(self, consents: Consents, references: References, credentials: Credentials) -> None:
+        self.rows: _Table[str, Subject] = _Table()
+        self._consents, self._references, self._credentials = consents, references, credentials
+
+    def add(self, subject: Subject) -> None:
+        """See the Protocol."""
+        if self.named(subject.name) is not None:
+            raise SubjectEnrolled("a subject of this name was just added; try again")
+        self.rows[subject.id] = subject
+
+    def get(self, subject_id: str) -> Subject | None:
+        """See the Protocol."""
+        return self.rows.get(subject_id)
+
+    def named(self, name: str) -> Subject | None:
+        """See the Protocol."""
+        return next((subject for subject in self.rows.values() if subject.name == name), None)
+
+    def page(self, *, after: str = "", limit: int = 100) -> Sequence[Subject]:
+        """See the Protocol."""
+        return sorted((each for each in self.rows.values() if each.name > after), key=lambda each: each.name)[:limit]
+
+    def leaving(self, *, now: datetime) -> Sequence[Subject]:
+        """See the Protocol."""
+        return [subject for subject in self.rows.values() if subject.erasing or not self._kept(subject.id, now)]
+
+    def begin_erasure(self, subject_id: str) -> None:
+        """See the Protocol."""
+        self.rows[subject_id] = replace(self.rows[subject_id], erasing=True)
+
+    def remove(self, subject_id: str) -> None:
+        """See the Protocol."""
+        self._consents.rows.drop(*[consent.id for consent in self._consents.of(subject_id)])
+        self.rows.drop(subject_id)
+
+    def _kept(self, subject_id: str, now: datetime) -> bool:
+        return (
+            bool(self._references.of(subject_id))
+            or any(issued.expires_at > now for issued in self._credentials.of(subject_id))
+            or any(each.withdrawn_at is None and each.ends_at > now for each in self._consents.of(subject_id))
+        )
+
+
+class Attempts:
+    """See the Protocol."""
+
+    def __init__(self) -> None:
+        self.rows: _Table[bytes, tuple[bytes, int, datetime]] = _Table()
+        self.openings: _Table[int, int] = _Table()
+
+    def begin(self, key: bytes, record_id: bytes, *, at: datetime) -> tuple[int, datetime | None]:
+        """See the Protocol."""
+        before = self.rows.get(key)
+        failed = 0 if before is None else before[1]
+        self.rows[key] = record_id, failed + 1, at
+        return failed, None if before is None else before[2]
+
+    def undo(self, key: bytes) -> None:
+        """See the Protocol."""
+        if key in self.rows:
+            record_id, failed, last = self.rows[key]
+            self.rows[key] = record_id, max(0, failed - 1), last
+
+    def clear(self, key: bytes) -> None:
+        """See the Protocol."""
+        self.rows.drop(key)
+
+    def count_opening(self, minute: int) -> int:
+        """See the Protocol."""
+        self.openings[minute] = self.openings.get(minute, 0) + 1
+        return self.openings[minute]
+
+    def prune(self, *, before: datetime) -> None:
+        """See the Protocol."""
+        self.rows.drop(*[key for key, (_, _, last) in self.rows.items() if last < before])
+        self.openings.drop(*[minute for minute in self.openings if minute < int(before.timestamp()) // 60])
+
+    def forget(self, record_id: bytes) -> None:
+        """See the Protocol."""
+        self.rows.drop(*[key for key, (record, _, _) in self.rows.items() if record == record_id])
+
+
+class Audit:
+    """See the Protocol."""
+
+    def __init__(self) -> None:
+        self.rows: _Table[int, tuple[Entry, str | None]] = _Table()
+
+    def append(self, event: Event, details: Mapping[str, Detail], *, at: datetime) -> Entry:
+        """See the Protocol."""
+        entry = Entry.after(*self.tip(), event, details, at)
+        subject = details.get("subject")
+        self.rows[entry.number] = entry, None if subject is None else str(subject)
+        return entry
+
+    def tip(self) -> tuple[int, bytes]:
+        """See the Protocol."""
+        number = len(self.rows)
+        return number, self.rows[number][0].hash if number else GENESIS
+
+    def entries(self, *, after: int = 0, subject_id: str | None = None) -> Iterator[Entry]:
+        """See the Protocol."""
+        for number in range(after + 1, len(self.rows) + 1):
+            entry, subject = self.rows[number]
+            if subject_id in (None, subject):
+                yield entry
+
+
+class MemoryShreds:
+    """A `Shreds`."""
+
+    def __init__(self) -> None:
+        self._shreds: dict[bytes, Secret] = {}
+        self._decoy = Secret.random(SHRED_BYTES)
+
+    def put(self, record_id: bytes, shred: Secret) -> None:
+        """See `Shreds`."""
+        self._shreds[record_id] = Secret(shred.view)
+
+    def get(self, record_id: bytes) -> Secret:
+        """See `Shreds`."""
+        return Secret(self._shreds.get(record_id, self._decoy).view)
+
+    def destroy(self, record_id: bytes) -> None:
+        """See `Shreds`."""
+        shred = self._shreds.pop(record_id, None)
+        if shred is not None:
+            shred.wipe()
+
+    def missing(self, record_ids: Sequence[bytes]) -> Sequence[bytes]:
+        """See `Shreds`."""
+        return [record_id for record_id in record_ids if record_id not in self._shreds]

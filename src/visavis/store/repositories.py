@@ -1,0 +1,394 @@
+"""The session's repositories in SQL. Each asks for what its Protocol says and nothing more."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from visavis.errors import SubjectEnrolled
+from visavis.session import (
+    Consent,
+    ConsentText,
+    Detail,
+    Entry,
+    Event,
+    Issued,
+    Reference,
+    ReferenceState,
+    Stored,
+    Subject,
+    Transaction,
+)
+from visavis.store import tables as t
+
+DECOY_ID = bytes(16)
+"""The row that is read where there is none with the id asked for, so that both take the same work."""
+_TIP = 1
+_PAGE = 1000
+
+_INFO = [column for column in t.references.c if column.name != "sealed"]
+_WANTED = (
+    select(t.references.c.record_id)
+    .where(
+        t.references.c.record_id == bindparam("wanted"),
+        t.references.c.state == ReferenceState.ACTIVE.value,
+        t.references.c.expires_at > bindparam("now"),
+    )
+    .scalar_subquery()
+)
+_FIND = select(t.references).where(t.references.c.record_id == func.coalesce(_WANTED, bindparam("decoy")))
+
+
+def transaction(connection: Connection) -> Transaction:
+    """Everything in one connection's transaction."""
+    return Transaction(
+        Subjects(connection),
+        Consents(connection),
+        References(connection),
+        Attempts(connection),
+        Credentials(connection),
+        Audit(connection),
+    )
+
+
+class _Repository:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def _upsert(self, table: Any) -> Any:
+        return (sqlite if self._connection.dialect.name == "sqlite" else postgresql).insert(table)
+
+
+class Subjects(_Repository):
+    """See the Protocol."""
+
+    def add(self, subject: Subject) -> None:
+        """See the Protocol."""
+        try:
+            self._connection.execute(insert(t.subjects).values(_values(subject, "id", "name", "created_at", "erasing")))
+        except IntegrityError:
+            raise SubjectEnrolled("a subject of this name was just added; try again") from None
+
+    def get(self, subject_id: str) -> Subject | None:
+        """See the Protocol."""
+        return self._one(t.subjects.c.id == subject_id)
+
+    def named(self, name: str) -> Subject | None:
+        """See the Protocol."""
+        return self._one(t.subjects.c.name == name)
+
+    def page(self, *, after: str = "", limit: int = 100) -> Sequence[Subject]:
+        """See the Protocol."""
+        chosen = select(t.subjects).where(t.subjects.c.name > after).order_by(t.subjects.c.name).limit(limit)
+        return [_subject(row) for row in self._connection.execute(chosen)]
+
+    def leaving(self, *, now: datetime) -> Sequence[Subject]:
+        """See the Protocol."""
+        mine = t.subjects.c.id
+        kept = or_(
+            exists().where(t.references.c.subject_id == mine),
+            exists().where(t.credentials.c.subject_id == mine, t.credentials.c.expires_at > now),
+            exists().where(
+                t.consents.c.subject_id == mine, t.consents.c.withdrawn_at.is_(None), t.consents.c.ends_at > now
+            ),
+        )
+        chosen = select(t.subjects).where(or_(t.subjects.c.erasing, ~kept))
+        return [_subject(row) for row in self._connection.execute(chosen)]
+
+    def begin_erasure(self, subject_id: str) -> None:
+        """See the Protocol."""
+        self._connection.execute(update(t.subjects).where(t.subjects.c.id == subject_id).values(erasing=True))
+
+    def remove(self, subject_id: str) -> None:
+        """See the Protocol."""
+        self._connection.execute(delete(t.consents).where(t.consents.c.subject_id == subject_id))
+        self._connection.execute(delete(t.subjects).where(t.subjects.c.id == subject_id))
+
+    def _one(self, condition: Any) -> Subject | None:
+        row = self._connection.execute(select(t.subjects).where(condition)).first()
+        return None if row is None else _subject(row)
+
+
+class Consents(_Repository):
+    """See the Protocol."""
+
+    def add(self, consent: Consent) -> None:
+        """See the Protocol."""
+        values = _values(consent, "id", "subject_id", "given_at", "ends_at", "recorded_by", "withdrawn_at")
+        text = _values(consent.text, "purpose", "text_sha256", "locale", "retention_days", "renewal")
+        self._connection.execute(insert(t.consents).values({**values, **text, "text_version": consent.text.version}))
+
+    def of(self, subject_id: str) -> Sequence[Consent]:
+        """See the Protocol."""
+        chosen = select(t.consents).where(t.consents.c.subject_id == subject_id)
+        rows = self._connection.execute(chosen.order_by(t.consents.c.given_at, t.consents.c.id))
+        return [
+            Consent(
+                row.id,
+                row.subject_id,
+                ConsentText(
+                    row.text_sha256, row.text_version, row.locale, row.purpose, row.retention_days, row.renewal
+                ),
+                row.given_at,
+                row.recorded_by,
+                row.withdrawn_at,
+            )
+            for row in rows
+        ]
+
+    def withdraw(self, consent_id: str, at: datetime) -> None:
+        """See the Protocol."""
+        self._connection.execute(update(t.consents).where(t.consents.c.id == consent_id).values(withdrawn_at=at))
+
+
+class References(_Repository):
+    """See the Protocol."""
+
+    def add(self, reference: Reference, sealed: bytes) -> None:
+        """See the Protocol."""
+        values = {column.name: getattr(reference, column.name) for column in _INFO}
+        self._connection.execute(
+            insert(t.references).values({**values, "state": reference.state.value, "sealed": sealed})
+        )
+
+    def find(self, record_id: bytes, *, now: datetime) -> Stored | None:
+        """See the Protocol: one statement reads one row, that with the id or the decoy."""
+        row = self._connection.execute(_FIND, {"wanted": record_id, "now": now, "decoy": DECOY_ID}).one()
+        stored = Stored(_reference(row), row.sealed)
+        return stored if row.record_id == record_id and record_id != DECOY_ID else None
+
+    def reseal(self, record_id: bytes, *, old: bytes, new: bytes, at: datetime) -> bool:
+        """See the Protocol."""
+        same = and_(t.references.c.record_id == record_id, t.references.c.sealed == old)
+        return self._connection.execute(update(t.references).where(same).values(sealed=new, sealed_at=at)).rowcount == 1
+
+    def set_state(self, record_id: bytes, state: ReferenceState) -> None:
+        """See the Protocol."""
+        self._connection.execute(
+            update(t.references).where(t.references.c.record_id == record_id).values(state=state.value)
+        )
+
+    def of(self, subject_id: str) -> Sequence[Reference]:
+        """See the Protocol."""
+        return self._several(t.references.c.subject_id == subject_id)
+
+    def sealed(self, record_id: bytes) -> bytes | None:
+        """See the Protocol."""
+        chosen = select(t.references.c.sealed).where(t.references.c.record_id == record_id)
+        return self._connection.execute(chosen).scalar()
+
+    def due(self, *, now: datetime, pending_before: datetime) -> Sequence[Reference]:
+        """See the Protocol."""
+        c = t.references.c
+        retired = c.state == ReferenceState.RETIRED.value
+        broken_off = and_(c.state == ReferenceState.PENDING.value, c.created_at < pending_before)
+        # Two statements, each by an index of its own: the first by the one of rows that are not active, which it must name.
+        return [
+            *self._several(and_(c.state != literal_column("'active'"), or_(retired, broken_off))),
+            *self._several(and_(c.expires_at <= now, c.state == ReferenceState.ACTIVE.value)),
+        ]
+
+    def ids(self, *, after: bytes = b"", limit: int = _PAGE) -> Sequence[bytes]:
+        """See the Protocol."""
+        c = t.references.c
+        chosen = select(c.record_id).where(
+            c.record_id > after, c.record_id != DECOY_ID, c.state == ReferenceState.ACTIVE.value
+        )
+        return list(self._connection.execute(chosen.order_by(c.record_id).limit(limit)).scalars())
+
+    def count(self) -> int:
+        """See the Protocol."""
+        chosen = select(func.count()).where(t.references.c.state == ReferenceState.ACTIVE.value)
+        return self._connection.execute(chosen.where(t.references.c.record_id != DECOY_ID)).scalar_one()
+
+    def by_key_version(self) -> Mapping[int, int]:
+        """See the Protocol."""
+        version = func.substr(t.references.c.sealed, 41, 4)
+        chosen = select(version, func.count()).where(t.references.c.record_id != DECOY_ID).group_by(version)
+        return {int.from_bytes(row[0], "big"): row[1] for row in self._connection.execute(chosen)}
+
+    def remove(self, record_id: bytes) -> None:
+        """See the Protocol."""
+        self._connection.execute(delete(t.references).where(t.references.c.record_id == record_id))
+
+    def _several(self, condition: Any) -> list[Reference]:
+        chosen = select(*_INFO).where(condition, t.references.c.record_id != DECOY_ID)
+        rows = self._connection.execute(chosen.order_by(t.references.c.created_at, t.references.c.record_id))
+        return [_reference(row) for row in rows]
+
+
+class Attempts(_Repository):
+    """See the Protocol."""
+
+    def begin(self, key: bytes, record_id: bytes, *, at: datetime) -> tuple[int, datetime | None]:
+        """See the Protocol."""
+        table = t.attempts
+        new = self._upsert(table).values(key=key, record_id=record_id, failed=1, last_at=at, previous_at=None)
+        counted = new.on_conflict_do_update(
+            index_elements=[table.c.key],
+            set_={"failed": table.c.failed + 1, "previous_at": table.c.last_at, "last_at": at},
+        ).returning(table.c.failed, table.c.previous_at)
+        failed, previous = self._connection.execute(counted).one()
+        return failed - 1, previous
+
+    def undo(self, key: bytes) -> None:
+        """See the Protocol."""
+        failed = t.attempts.c.failed
+        self._connection.execute(
+            update(t.attempts).where(t.attempts.c.key == key, failed > 0).values(failed=failed - 1)
+        )
+
+    def clear(self, key: bytes) -> None:
+        """See the Protocol."""
+        self._connection.execute(delete(t.attempts).where(t.attempts.c.key == key))
+
+    def count_opening(self, minute: int) -> int:
+        """See the Protocol."""
+        table = t.openings
+        counted = (
+            self._upsert(table)
+            .values(minute=minute, count=1)
+            .on_conflict_do_update(index_elements=[table.c.minute], set_={"count": table.c.count + 1})
+            .returning(table.c.count)
+        )
+        return int(self._connection.execute(counted).scalar_one())
+
+    def prune(self, *, before: datetime) -> None:
+        """See the Protocol."""
+        self._connection.execute(delete(t.attempts).where(t.attempts.c.last_at < before))
+        self._connection.execute(delete(t.openings).where(t.openings.c.minute < int(before.timestamp()) // 60))
+
+    def forget(self, record_id: bytes) -> None:
+        """See the Protocol."""
+        self._connection.execute(delete(t.attempts).where(t.attempts.c.record_id == record_id))
+
+
+class Credentials(_Repository):
+    """See the Protocol."""
+
+    def add(self, issued: Issued) -> None:
+        """See the Protocol."""
+        values = _values(issued, "cti", "subject_id", "consent_id", "issued_at", "expires_at", "revoked_at")
+        purposes = " ".join(issued.purposes)
+        self._connection.execute(insert(t.credentials).values({**values, "place": issued.index, "purposes": purposes}))
+
+    def get(self, cti: bytes) -> Issued | None:
+        """See the Protocol."""
+        return next(iter(self._several(t.credentials.c.cti == cti)), None)
+
+    def of(self, subject_id: str) -> Sequence[Issued]:
+        """See the Protocol."""
+        return self._several(t.credentials.c.subject_id == subject_id)
+
+    def taken(self, *, now: datetime) -> frozenset[int]:
+        """See the Protocol."""
+        chosen = select(t.credentials.c.place).where(t.credentials.c.expires_at > now)
+        return frozenset(self._connection.execute(chosen).scalars())
+
+    def revoked(self, *, now: datetime) -> Sequence[int]:
+        """See the Protocol."""
+        chosen = select(t.credentials.c.place).where(
+            t.credentials.c.expires_at > now, t.credentials.c.revoked_at.is_not(None)
+        )
+        return list(self._connection.execute(chosen).scalars())
+
+    def revoke(self, cti: bytes, at: datetime) -> None:
+        """See the Protocol."""
+        self._connection.execute(update(t.credentials).where(t.credentials.c.cti == cti).values(revoked_at=at))
+
+    def detach(self, subject_id: str) -> None:
+        """See the Protocol."""
+        mine = update(t.credentials).where(t.credentials.c.subject_id == subject_id)
+        self._connection.execute(mine.values(subject_id=None, consent_id=None))
+
+    def prune(self, *, before: datetime) -> None:
+        """See the Protocol."""
+        self._connection.execute(delete(t.credentials).where(t.credentials.c.expires_at < before))
+
+    def _several(self, condition: Any) -> list[Issued]:
+        chosen = select(t.credentials).where(condition).order_by(t.credentials.c.issued_at, t.credentials.c.cti)
+        return [
+            Issued(
+                row.cti,
+                row.subject_id,
+                row.consent_id,
+                row.place,
+                tuple(row.purposes.split()),
+                row.issued_at,
+                row.expires_at,
+                row.revoked_at,
+            )
+            for row in self._connection.execute(chosen)
+        ]
+
+
+class Audit(_Repository):
+    """See the Protocol."""
+
+    def append(self, event: Event, details: Mapping[str, Detail], *, at: datetime) -> Entry:
+        """See the Protocol."""
+        tip = select(t.audit_tip.c.number, t.audit_tip.c.hash).where(t.audit_tip.c.id == _TIP).with_for_update()
+        number, last = self._connection.execute(tip).one()
+        entry = Entry.after(number, last, event, details, at)
+        values = {"number": entry.number, "line": entry.line, "hash": entry.hash, "subject_id": details.get("subject")}
+        self._connection.execute(insert(t.audit).values(values))
+        moved = update(t.audit_tip).where(t.audit_tip.c.id == _TIP)
+        self._connection.execute(moved.values(number=entry.number, hash=entry.hash))
+        return entry
+
+    def tip(self) -> tuple[int, bytes]:
+        """See the Protocol."""
+        chosen = select(t.audit_tip.c.number, t.audit_tip.c.hash).where(t.audit_tip.c.id == _TIP)
+        number, last = self._connection.execute(chosen).one()
+        return number, last
+
+    def entries(self, *, after: int = 0, subject_id: str | None = None) -> Iterator[Entry]:
+        """See the Protocol."""
+        while True:
+            chosen = select(t.audit.c.number, t.audit.c.line, t.audit.c.hash).where(t.audit.c.number > after)
+            if subject_id is not None:
+                chosen = chosen.where(t.audit.c.subject_id == subject_id)
+            rows = self._connection.execute(chosen.order_by(t.audit.c.number).limit(_PAGE)).all()
+            yield from (Entry(number, line, last) for number, line, last in rows)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1].number
+
+
+def _values(thing: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(thing, name) for name in names}
+
+
+def _subject(row: Row[Any]) -> Subject:
+    return Subject(row.id, row.name, row.created_at, row.erasing)
+
+
+def _reference(row: Row[Any]) -> Reference:
+    return Reference(
+        record_id=row.record_id,
+        subject_id=row.subject_id,
+        consent_id=row.consent_id,
+        purpose=row.purpose,
+        renewal=row.renewal,
+        captures=row.captures,
+        state=ReferenceState(row.state),
+        created_at=row.created_at,
+        sealed_at=row.sealed_at,
+        expires_at=row.expires_at,
+    )

@@ -1,0 +1,118 @@
+"""The store of shreds: a file of SQLite apart from the database, from which nothing deleted can be read again.
+
+Deleted and overwritten bytes are zeroed on their pages (`secure_delete`), and the rollback journal, which holds pages as they
+were, is cut to nothing at the end of each transaction. What a file system or a disk keeps of what it was told to overwrite is
+beyond the reach of a program.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from visavis.errors import StoreUnusable
+from visavis.template import SHRED_BYTES, Secret
+
+_DECOY_ID = bytes(16)
+_BUSY_S = 30
+_APPLICATION_ID = 0x76765348
+_SCHEMA = """
+CREATE TABLE shreds (
+    record_id BLOB PRIMARY KEY CHECK (length(record_id) = 16),
+    shred BLOB NOT NULL CHECK (length(shred) = 32)
+) WITHOUT ROWID
+"""
+_FIND = "SELECT shred FROM shreds WHERE record_id = coalesce((SELECT record_id FROM shreds WHERE record_id = ?), ?)"
+
+
+class FileShreds:
+    """A `Shreds`. Open it with `FileShreds.open`, make it with `FileShreds.create`. Safe for many threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        with _translated(path):
+            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            for pragma in (
+                "secure_delete = ON",
+                "journal_mode = TRUNCATE",
+                "synchronous = FULL",
+                "temp_store = MEMORY",
+            ):
+                self._connection.execute(f"PRAGMA {pragma}")
+        self._path = path
+
+    @classmethod
+    def create(cls, path: Path) -> "FileShreds":
+        """Make the file, if there is none yet."""
+        path.touch(mode=0o600)
+        shreds = cls(path)
+        with shreds._writing() as connection:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            if application == 0:
+                connection.execute(_SCHEMA)
+                with Secret.random(SHRED_BYTES) as decoy:
+                    connection.execute("INSERT INTO shreds VALUES (?, ?)", (_DECOY_ID, decoy.view))
+                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        return shreds
+
+    @classmethod
+    def open(cls, path: Path) -> "FileShreds":
+        """Open the file. Raises StoreUnusable when there is none, or it is something else."""
+        if not path.is_file():
+            raise StoreUnusable(
+                f"there is no store of shreds {path}; `visavis init` makes it, or restore it from its back-up"
+            )
+        shreds = cls(path)
+        with _translated(path):
+            (application,) = shreds._connection.execute("PRAGMA application_id").fetchone()
+        if application != _APPLICATION_ID:
+            raise StoreUnusable(f"{path} is no store of shreds")
+        return shreds
+
+    def put(self, record_id: bytes, shred: Secret) -> None:
+        """See `Shreds`."""
+        with self._writing() as connection:
+            connection.execute("INSERT INTO shreds VALUES (?, ?)", (record_id, shred.view))
+
+    def get(self, record_id: bytes) -> Secret:
+        """See `Shreds`."""
+        with self._lock, _translated(self._path):
+            (shred,) = self._connection.execute(_FIND, (record_id, _DECOY_ID)).fetchone()
+        return Secret(shred)
+
+    def destroy(self, record_id: bytes) -> None:
+        """See `Shreds`."""
+        if record_id != _DECOY_ID:
+            with self._writing() as connection:
+                connection.execute("DELETE FROM shreds WHERE record_id = ?", (record_id,))
+
+    def missing(self, record_ids: Sequence[bytes]) -> Sequence[bytes]:
+        """See `Shreds`."""
+        with self._lock, _translated(self._path):
+            find = "SELECT 1 FROM shreds WHERE record_id = ?"
+            return [each for each in record_ids if self._connection.execute(find, (each,)).fetchone() is None]
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _translated(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"{path}: the store of shreds refused: {error}") from None

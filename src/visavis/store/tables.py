@@ -1,0 +1,147 @@
+"""The tables."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.engine import Dialect
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time as microseconds since 1970 in UTC: the same on every database, exact, and ordered."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """To the database."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """From the database."""
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("erasing", Boolean(create_constraint=False), nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("subject_id", ForeignKey("subjects.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("purpose", String(64), nullable=False),
+    Column("text_sha256", String(64), nullable=False),
+    Column("text_version", String(200), nullable=False),
+    Column("locale", String(35), nullable=False),
+    Column("retention_days", Integer, nullable=False),
+    Column("renewal", Boolean(create_constraint=False), nullable=False),
+    Column("given_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("recorded_by", String(200), nullable=False),
+    Column("withdrawn_at", Moment),
+)
+
+references = Table(
+    "sealed_references",
+    metadata,
+    Column("record_id", LargeBinary(16), primary_key=True),
+    Column("subject_id", String(64), nullable=False, index=True),
+    Column("consent_id", String(64), nullable=False),
+    Column("purpose", String(64), nullable=False),
+    Column("renewal", Boolean(create_constraint=False), nullable=False),
+    Column("captures", SmallInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("sealed_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_sealed_references_leaving",
+    references.c.state,
+    sqlite_where=references.c.state != "active",
+    postgresql_where=references.c.state != "active",
+)
+"""References that are being made or destroyed: few, however many there are."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("record_id", LargeBinary(16), nullable=False, index=True),
+    Column("failed", Integer, nullable=False),
+    Column("last_at", Moment, nullable=False, index=True),
+    Column("previous_at", Moment),
+    sqlite_with_rowid=False,
+)
+
+openings = Table(
+    "openings",
+    metadata,
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("cti", LargeBinary(16), primary_key=True),
+    Column("subject_id", String(64), index=True),
+    Column("consent_id", String(64)),
+    Column("place", Integer, nullable=False),
+    Column("purposes", Text, nullable=False),
+    Column("issued_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("revoked_at", Moment),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("subject_id", String(64), index=True),
+    Column("line", Text, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+audit_tip = Table(
+    "audit_tip",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+"""One row: where the log ends. Transactions that write to the log wait for each other here."""
