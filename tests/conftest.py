@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from tests.store import postgresql
 from visavis.verifier import Verifier
 from visavis.weights import Cache, ModelStore, Places, available_threads, make_engine
 
@@ -74,3 +76,25 @@ def store(cache_folder: Path) -> ModelStore:
     cache = Cache(cache_folder)
     engine = make_engine("openvino", threads=available_threads(), cache=cache)
     return ModelStore(places=Places(cache=cache_folder), cache=cache, engine=engine)
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL server: the one that VISAVIS_TEST_POSTGRESQL names, or one of the tests' own."""
+    url, programs = os.environ.get("VISAVIS_TEST_POSTGRESQL"), postgresql.binaries()
+    if url:
+        yield url
+    elif programs is not None:
+        with postgresql.server(programs) as url:
+            yield url
+    elif os.environ.get("CI"):
+        pytest.fail("PostgreSQL is not installed, and a check that cannot fail is no check")
+    else:
+        pytest.skip("PostgreSQL is not installed, and VISAVIS_TEST_POSTGRESQL names none")
+
+
+@pytest.fixture
+def postgresql_database(postgresql_url: str) -> Iterator[str]:
+    """The URL of an empty database that no other test uses."""
+    with postgresql.database(postgresql_url) as url:
+        yield url

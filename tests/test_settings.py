@@ -1,5 +1,6 @@
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from visavis.errors import InputInvalid
-from visavis.settings import Settings, user_calibration
+from visavis.settings import Installation, Settings, user_calibration
 from visavis.weights import ENGINES, user_cache_folder
 
 VARIABLES = tuple(f"VISAVIS_{name}" for name in ("MODEL", "MODELS", "CACHE", "ENGINE", "THREADS", "CALIBRATION"))
@@ -118,3 +119,46 @@ def test_whatever_is_set_gives_settings_or_is_refused(values: dict[str, str]) ->
         settings = Settings.read(values)
         assert settings.engine in ENGINES
         assert settings.threads is None or 1 <= settings.threads <= 256
+
+
+class TestInstallation:
+    def test_everything_lies_in_its_folder_unless_told_otherwise(self, tmp_path: Path) -> None:
+        place = Installation.at(tmp_path, {})
+        assert (place.keys, place.shreds, place.database) == (
+            tmp_path / "keys",
+            tmp_path / "shreds.db",
+            tmp_path / "visavis.db",
+        )
+        elsewhere = {name: f"/elsewhere/{name}" for name in ("VISAVIS_FOLDER", "VISAVIS_KEYS", "VISAVIS_SHREDS")}
+        place = Installation.at(None, {**elsewhere, "VISAVIS_DATABASE": "postgresql://me@host/db"})
+        assert place.folder == Path("/elsewhere/VISAVIS_FOLDER")
+        assert (place.keys, place.shreds) == (Path("/elsewhere/VISAVIS_KEYS"), Path("/elsewhere/VISAVIS_SHREDS"))
+        assert place.database == "postgresql://me@host/db"
+
+    def test_a_password_is_not_shown(self, tmp_path: Path) -> None:
+        assert "hunter2" not in repr(Installation.at(tmp_path, {"VISAVIS_DATABASE": "postgresql://me:hunter2@host/db"}))
+
+    def test_a_user_without_a_home_names_a_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse_home(*_: object, **__: object) -> NoReturn:
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr("platformdirs.user_data_path", refuse_home)
+        with pytest.raises(InputInvalid, match="--folder or VISAVIS_FOLDER"):
+            Installation.at(None, {})
+
+    @pytest.mark.parametrize("name", ["two\nlines", "x" * 256, "\x7f"])
+    def test_a_name_that_no_credential_can_hold(self, name: str, tmp_path: Path) -> None:
+        with pytest.raises(InputInvalid, match="255 printable characters"):
+            replace(Installation.at(tmp_path, {}), issuer=name)
+
+    @given(
+        issuer=st.text(st.characters(exclude_categories=["Cs"]).filter(str.isprintable), max_size=255),
+        days=st.integers(0, 3650),
+    )
+    def test_what_is_written_is_read_again(
+        self, tmp_path_factory: pytest.TempPathFactory, issuer: str, days: int
+    ) -> None:
+        folder = tmp_path_factory.mktemp("installation")
+        place = replace(Installation.at(folder, {}), issuer=issuer, status_list=issuer[::-1], shred_backup_days=days)
+        place.settings_file.write_text(place.to_toml(), encoding="utf-8")
+        assert Installation.read(folder, {}) == place

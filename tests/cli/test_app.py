@@ -11,13 +11,18 @@ import pytest
 
 from tests.cli import call, command, process
 from visavis._version import __version__
-from visavis.cli import common, main
+from visavis.cli import common, keys, main
 from visavis.cli.app import app
 from visavis.decision import DEFAULT_POLICY, POLICIES
 from visavis.face import FaceDetector
+from visavis.template import KEY_KINDS
 from visavis.weights import ENGINES
 
-COMMANDS = ("verify", "batch", "evaluate", "calibrate", "models", "doctor", "demo")
+COMMANDS = (
+    "verify", "batch", "init", "enrol", "claim", "credential", "subject", "keys", "audit", "migrate", "evaluate", "calibrate",
+    "models", "doctor", "demo",
+)  # fmt: skip
+GROUPS = {name: group for name, group in app.commands.items() if isinstance(group, click.Group)}
 
 needs_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 
@@ -60,20 +65,39 @@ class TestHelp:
             if isinstance(parameter, click.Option):
                 assert parameter.help, parameter.name
 
+    @pytest.mark.parametrize(("group", "name"), [(group, name) for group in GROUPS for name in GROUPS[group].commands])
+    def test_so_does_each_command_of_a_group(self, group: str, name: str) -> None:
+        answer = call(group, name, "--help")
+        assert answer.code == 0
+        assert answer.out.startswith(f"Usage: visavis {group} {name}")
+        for parameter in GROUPS[group].commands[name].params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, parameter.name
+
     def test_choices_are_those_that_exist(self) -> None:
         """They stand twice, since the names behind them live beside imports that take a second."""
         assert common.ENGINES == ENGINES
         assert tuple(POLICIES) == common.POLICIES
+        assert keys.KINDS == KEY_KINDS
         default = next(option for option in app.commands["verify"].params if option.name == "policy").default
         assert default == DEFAULT_POLICY
 
     @pytest.mark.parametrize(
-        "arguments", [["--help"], ["verify", "--help"], ["evaluate", "--help"], ["--version"], ["verify", "--nope"]]
+        "arguments",
+        [
+            ["--help"],
+            ["verify", "--help"],
+            ["enrol", "--help"],
+            ["evaluate", "--help"],
+            ["--version"],
+            ["verify", "--nope"],
+        ],
     )
     def test_help_is_quick_because_nothing_large_is_imported(self, arguments: list[str]) -> None:
         code = (
             "import sys; from visavis.cli import run; run(sys.argv[1:]); "
-            "heavy = {'numpy', 'cv2', 'openvino', 'PIL', 'onnx', 'rich', 'matplotlib', 'pyarrow'} & set(sys.modules); "
+            "heavy = {'numpy', 'cv2', 'openvino', 'PIL', 'onnx', 'rich', 'matplotlib', 'pyarrow', 'sqlalchemy', 'cryptography'} "
+            "& set(sys.modules); "
             "sys.exit(f'imported {heavy}' if heavy else 0)"
         )
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)

@@ -11,13 +11,19 @@ from typing import NoReturn
 import click
 
 from visavis._version import __version__
+from visavis.cli.audit import audit
 from visavis.cli.batch import batch
 from visavis.cli.calibrate import calibrate
 from visavis.cli.common import printable
+from visavis.cli.credential import credential
 from visavis.cli.demo import demo
 from visavis.cli.doctor import doctor
+from visavis.cli.enrol import claim, enrol
 from visavis.cli.evaluate import evaluate
+from visavis.cli.init import init, migrate
+from visavis.cli.keys import keys
 from visavis.cli.models import models
+from visavis.cli.subject import subject
 from visavis.cli.verify import verify
 from visavis.errors import VisavisError
 
@@ -30,12 +36,28 @@ def app() -> None:
     """Is this the person they claim to be? One-to-one face verification.
 
     \b
-    Exit codes of `verify`:  0 match   1 no match   2 inconclusive   3 fault or wrong use
+    Exit codes of `verify`:  0 match   1 no match   2 inconclusive   3 fault or wrong use   (also `claim renew`)
     Exit codes of the rest:  0 done    3 fault or wrong use
     """
 
 
-for command in (verify, batch, evaluate, calibrate, models, doctor, demo):
+for command in (
+    verify,
+    batch,
+    init,
+    enrol,
+    claim,
+    credential,
+    subject,
+    keys,
+    audit,
+    migrate,
+    evaluate,
+    calibrate,
+    models,
+    doctor,
+    demo,
+):
     app.add_command(command)
 
 

@@ -49,6 +49,13 @@ def policy_option(command: Command) -> Command:
     )(command)
 
 
+_REASONS = {
+    "no_face": "no face was found: take a photo of one person, facing the camera, with the face well lit",
+    "several_faces": "several faces are comparably large: take a photo of the one person alone, or crop it to them",
+    "face_too_small": "the face is too small: go nearer, or send the photo in its full size",
+    "frames_disagree": "two of the frames are too unlike each other: send frames of one person, from one capture",
+}
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 
@@ -158,3 +165,8 @@ def one_in(rate: float) -> str:
         return f"{rate:.0%}"
     digits = f"{1 / rate:.1e}"
     return f"1 in {float(digits):,.0f}"
+
+
+def reason_in_words(reason: str) -> str:
+    """Why a photo was not compared, and what to do."""
+    return _REASONS[reason]

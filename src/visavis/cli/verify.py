@@ -1,12 +1,13 @@
-"""`visavis verify REFERENCE PROBE`."""
+"""`visavis verify REFERENCE PROBE`, and PROBE alone against a claim or a credential."""
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from visavis.cli.against import Reference
 from visavis.cli.common import (
     engine_options,
     json_option,
@@ -16,25 +17,21 @@ from visavis.cli.common import (
     print_json,
     printable,
     read_photo,
+    reason_in_words,
 )
+from visavis.cli.installation import folder_option, purpose_option
 from visavis.errors import VisavisError
 
 if TYPE_CHECKING:
     from visavis.decision import Decision, PhotoReport
 
-_CODES = {"match": 0, "no_match": 1, "inconclusive": 2}
+CODES = {"match": 0, "no_match": 1, "inconclusive": 2}
 _COLOURS = {"match": "green", "no_match": "red", "inconclusive": "yellow"}
-_REASONS = {
-    "no_face": "no face was found: take a photo of one person, facing the camera, with the face well lit",
-    "several_faces": "several faces are comparably large: take a photo of the one person alone, or crop it to them",
-    "face_too_small": "the face is too small: go nearer, or send the photo in its full size",
-    "frames_disagree": "two of the frames are too unlike each other: send frames of one person, from one capture",
-}
 
 
 @click.command()
 @click.argument("reference")
-@click.argument("probe")
+@click.argument("probe", required=False, metavar="PROBE")
 @click.option(
     "--frame",
     "frames",
@@ -42,6 +39,36 @@ _REASONS = {
     metavar="FILE",
     help="A further frame of the capture that PROBE is from; up to nine may be given. They are fused into one probe.",
 )
+@click.option("--claim", metavar="FILE", help="Claim of an enrolled reference: its text, or a photo of its code.")
+@click.option("--subject", metavar="NAME", help="Whose claim it must be.")
+@click.option("--credential", metavar="FILE", help="Face credential: its text, or a photo of its code.")
+@click.option("--holder", metavar="FILE", help="The credential holder's secret: its text, or a photo of its code.")
+@purpose_option
+@click.option(
+    "--issuer",
+    "issuers",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Issuer whose credentials are trusted.  [default: the folder's own]",
+)
+@click.option(
+    "--status-list",
+    "status_lists",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Status list, not older than a day.  [default: the folder's own]",
+)
+@click.option(
+    "--verifier-key",
+    "verifier_keys",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Verifier key that credentials are made for.  [default: the folder's own]",
+)
+@folder_option
 @policy_option
 @json_option
 @click.option(
@@ -53,8 +80,17 @@ _REASONS = {
 @engine_options
 def verify(
     reference: str,
-    probe: str,
+    probe: str | None,
     frames: tuple[str, ...],
+    claim: str | None,
+    subject: str | None,
+    credential: str | None,
+    holder: str | None,
+    purpose: str,
+    issuers: tuple[Path, ...],
+    status_lists: tuple[Path, ...],
+    verifier_keys: tuple[Path, ...],
+    folder: Path | None,
     policy: str,
     as_json: bool,
     explain: Path | None,
@@ -64,8 +100,20 @@ def verify(
 ) -> int:
     """Is the person in the photo PROBE the one in the photo REFERENCE?
 
-    Both are files; `-` is standard input. Exit code: 0 match, 1 no match, 2 inconclusive, 3 fault or wrong use.
+    Both are files; `-` is standard input. With --claim or --credential there is no REFERENCE: the person must be the one who was
+    enrolled, or to whom the credential was issued. Exit code: 0 match, 1 no match, 2 inconclusive, 3 fault or wrong use.
     """
+    if claim is not None or credential is not None:
+        if claim is not None and credential is not None:
+            raise click.UsageError("give a claim or a credential, not both")
+        if probe is not None or explain is not None:
+            raise click.UsageError(
+                "with a claim or a credential there is no photo of the reference, and nothing to explain"
+            )
+        against = Reference(claim, credential, holder, subject, purpose, issuers, status_lists, verifier_keys, folder)
+        return _verify_against(against, (reference, *frames), policy, as_json, (engine, threads, model))
+    if probe is None:
+        raise click.MissingParameter(param_hint="'PROBE'", param_type="argument")
     paths = (reference, probe, *frames)
     if paths.count("-") > 1:
         raise click.UsageError("only one of the photos can come from standard input")
@@ -95,8 +143,30 @@ def verify(
     if as_json:
         print_json(decision.to_dict())
     else:
-        _tell(decision)
-    return _CODES[decision.outcome]
+        tell(decision)
+    return CODES[decision.outcome]
+
+
+def _verify_against(
+    against: Reference, paths: tuple[str, ...], policy: str, as_json: bool, engine: tuple[Any, Any, Any]
+) -> int:
+    """The same against a claim or a credential. A fault is told with the photo it lies in, if it lies in one."""
+    try:
+        frames = [read_photo(path) for path in paths]
+        with make_verifier(*engine) as verifier:
+            decision, besides = against.verify(verifier, frames, policy)
+    except VisavisError as error:
+        if as_json:
+            fault = {"code": error.code, "message": str(error), "parameter": getattr(error, "parameter", None)}
+            print_json({"outcome": None, "error": fault | {"retry_after_s": getattr(error, "retry_after_s", None)}})
+        raise
+    if as_json:
+        print_json(decision.to_dict() | besides)
+    else:
+        tell(decision)
+        if besides.get("subject"):
+            click.echo(f"  the claim is that of {besides['subject']}")
+    return CODES[decision.outcome]
 
 
 def _refuse_target(explain: Path, photos: Iterable[str]) -> None:
@@ -107,7 +177,8 @@ def _refuse_target(explain: Path, photos: Iterable[str]) -> None:
         raise click.UsageError(f"--explain would replace the photo {explain}; choose another name")
 
 
-def _tell(decision: "Decision") -> None:
+def tell(decision: "Decision") -> None:
+    """Say a decision to people."""
     outcome = decision.outcome.value
     click.echo(click.style(outcome.replace("_", " "), fg=_COLOURS[outcome], bold=True))
     for name, photo in (("reference", decision.reference), ("probe", decision.probe)):
@@ -132,4 +203,4 @@ def _tell(decision: "Decision") -> None:
 
 def reasons_in_words(photo: "PhotoReport") -> list[str]:
     """Why a photo was not compared, and what to do."""
-    return [_REASONS[reason.value] for reason in photo.reasons]
+    return [reason_in_words(reason) for reason in photo.reasons]

@@ -173,8 +173,7 @@ def _holder(text: str | None) -> Iterator[HolderSecret | None]:
     if text is None:
         yield None
         return
-    holder = HolderSecret.parse(text)
-    with holder.secret:
+    with HolderSecret.parse(text) as holder:
         yield holder
 
 

@@ -143,7 +143,7 @@ def _opened(vault: Vault, text: str, *, expected: Expected, limits: AttemptLimit
     """Steps (1) to (5), and (8) when the block ends."""
     with ExitStack() as wiped:
         claim = Claim.parse(text)  # (1)
-        wiped.enter_context(claim.secret)
+        wiped.enter_context(claim)
         now, attempt = vault.clock(), attempt_key(claim)
         with vault.store.writing() as tx:
             admit(tx.attempts, attempt, claim, limits=limits, now=now)  # (2)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from visavis.errors import SubjectEnrolled
@@ -27,6 +27,7 @@ from visavis.template import SHRED_BYTES, Secret
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 _ABSENT = object()
+_BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class _Table(dict[Key, Value]):
@@ -132,6 +133,9 @@ class References:
 
     def __init__(self) -> None:
         self.rows: _Table[bytes, Stored] = _Table()
+        self._decoy = Stored(
+            Reference(bytes(16), "", "", "", False, 1, ReferenceState.ACTIVE, _BEGINNING, _BEGINNING, _END), b""
+        )
 
     def add(self, reference: Reference, sealed: bytes) -> None:
         """See the Protocol."""
@@ -139,9 +143,9 @@ class References:
 
     def find(self, record_id: bytes, *, now: datetime) -> Stored | None:
         """See the Protocol."""
-        found = self.rows.get(record_id)
-        usable = found is not None and found.reference.state is ReferenceState.ACTIVE
-        return found if usable and found is not None and found.reference.expires_at > now else None
+        found = self.rows.get(record_id, self._decoy)
+        usable = found.reference.state is ReferenceState.ACTIVE and found.reference.expires_at > now
+        return found if usable and found is not self._decoy else None
 
     def reseal(self, record_id: bytes, *, old: bytes, new: bytes, at: datetime) -> bool:
         """See the Protocol."""

@@ -52,7 +52,7 @@ _WANTED = (
     )
     .scalar_subquery()
 )
-_FIND = select(t.references).where(t.references.c.record_id == func.coalesce(_WANTED, bindparam("decoy")))
+FIND = select(t.references).where(t.references.c.record_id == func.coalesce(_WANTED, bindparam("decoy")))
 
 
 def transaction(connection: Connection) -> Transaction:
@@ -169,7 +169,7 @@ class References(_Repository):
 
     def find(self, record_id: bytes, *, now: datetime) -> Stored | None:
         """See the Protocol: one statement reads one row, that with the id or the decoy."""
-        row = self._connection.execute(_FIND, {"wanted": record_id, "now": now, "decoy": DECOY_ID}).one()
+        row = self._connection.execute(FIND, {"wanted": record_id, "now": now, "decoy": DECOY_ID}).one()
         stored = Stored(_reference(row), row.sealed)
         return stored if row.record_id == record_id and record_id != DECOY_ID else None
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 from visavis.errors import ClaimMalformed
 from visavis.template import carried
@@ -34,6 +35,12 @@ class Claim:
 
     def __repr__(self) -> str:
         return "<Claim>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.secret.wipe()
 
     def text(self) -> str:
         """The claim as `VC1:` and Base45, 78 characters: what its QR code says. Hand it to the subject and keep no copy."""

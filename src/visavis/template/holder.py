@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 from visavis.errors import HolderSecretMalformed
 from visavis.template import carried
@@ -40,6 +41,12 @@ class HolderSecret:
 
     def __repr__(self) -> str:
         return "<HolderSecret>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.secret.wipe()
 
     def text(self) -> str:
         """The secret as `VH1:` and Base45, 78 characters: what its QR code says."""

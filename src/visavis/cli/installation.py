@@ -1,0 +1,236 @@
+"""What the commands share that work on an installation: its folder, its vault, codes in files, and consents."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from visavis.cli.common import make_verifier, printable, read_photo, read_text, reason_in_words
+from visavis.errors import InputInvalid, OutputUnwritable, SubjectUnknown
+
+if TYPE_CHECKING:
+    from visavis.session import CaptureReport, ConsentText, Enrolment, Subject, Vault
+    from visavis.settings import Installation
+    from visavis.template import FileKeys
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+folder_option = click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The installation's folder, as `visavis init` made it.  [env VISAVIS_FOLDER]",
+)
+qr_option = click.option(
+    "--qr",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.png|.svg",
+    help="Write the code to this new file, for its owner alone, instead of the terminal.",
+)
+purpose_option = click.option(
+    "--purpose", default="verification", show_default=True, help="What the subject consented to."
+)
+_TEXT_MAX = 16_384
+_UNLIKE = "it is too unlike the photos before it: take photos of the one person, as they look today"
+
+
+def consent_options(command: Command) -> Command:
+    """What is recorded before the first photo is looked at."""
+    for option in (
+        click.option("--recorded-by", help="Who recorded the consent.  [default: the user of the operating system]"),
+        click.option(
+            "--allow-renewal",
+            is_flag=True,
+            help="The subject agreed that the reference is made anew from a matching probe when the model changes.",
+        ),
+        click.option(
+            "--retention-days",
+            type=click.IntRange(1, 36_525),
+            default=365,
+            show_default=True,
+            help="After so many days it is erased.",
+        ),
+        purpose_option,
+        click.option("--locale", default="en", show_default=True, help="Language of the consent's text."),
+        click.option("--consent-version", default="1", show_default=True, help="Version of the consent's text."),
+        click.option(
+            "--consent",
+            "consent_file",
+            type=click.Path(dir_okay=False, path_type=Path),
+            required=True,
+            metavar="TEXT",
+            help="File with the text that the subject agreed to; its hash is recorded.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Consenting:
+    """The options above."""
+
+    consent_file: Path
+    consent_version: str
+    locale: str
+    purpose: str
+    retention_days: int
+    allow_renewal: bool
+    recorded_by: str | None
+
+    def text(self) -> "ConsentText":
+        """What was agreed to. Raises ConsentInvalid, or InputInvalid when the file cannot be read."""
+        from visavis.session import ConsentText
+
+        return ConsentText.of(
+            read_text(self.consent_file),
+            version=self.consent_version,
+            locale=self.locale,
+            purpose=self.purpose,
+            retention_days=self.retention_days,
+            renewal=self.allow_renewal,
+        )
+
+    def recorder(self) -> str:
+        """Who recorded it."""
+        import getpass
+
+        if self.recorded_by is None:
+            with suppress(OSError, KeyError, ImportError):
+                return getpass.getuser()
+        return self.recorded_by or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An installation in use."""
+
+    installation: "Installation"
+    vault: "Vault"
+    keys: "FileKeys"
+
+
+@contextmanager
+def opened(folder: Path | None) -> Iterator[Opened]:
+    """Open an installation; its files are closed when the block ends."""
+    from visavis.session import Vault
+    from visavis.settings import Installation
+    from visavis.store import Database, FileShreds
+    from visavis.template import FileKeys
+
+    installation = Installation.read(folder)
+    keys = FileKeys(installation.keys)
+    signer = keys.signer("audit")
+    with (
+        closing(Database.open(installation.database)) as database,
+        closing(FileShreds.open(installation.shreds)) as shreds,
+    ):
+        yield Opened(installation, Vault(database, shreds, keys, signer, installation.shred_backup_days), keys)
+
+
+@contextmanager
+def enrolling(
+    vault: "Vault", subject: str, photos: tuple[str, ...], consenting: Consenting, *, replace: bool, engine: Any
+) -> Iterator[tuple["Enrolment", list["CaptureReport"]]]:
+    """An enrolment in which the photos were captured, with what was said of each; who reads along is told of the refused."""
+    from visavis.session import Enrolment
+
+    text, recorder, data = consenting.text(), consenting.recorder(), [read_photo(photo) for photo in photos]
+    with (
+        make_verifier(*engine) as verifier,
+        Enrolment.begin(
+            vault, verifier, subject=subject, consent=text, recorded_by=recorder, replace=replace
+        ) as enrolment,
+    ):
+        reports = [enrolment.capture(photo) for photo in data]
+        for photo, report in zip(photos, reports, strict=True):
+            for reason in report.reasons:
+                words = _UNLIKE if reason == "frames_disagree" else reason_in_words(reason)
+                click.echo(printable(f"{photo}: refused: {words}"), err=True)
+        yield enrolment, reports
+
+
+def subject_named(vault: "Vault", name: str) -> "Subject":
+    """The subject with this name. Raises SubjectUnknown."""
+    with vault.store.reading() as tx:
+        found = tx.subjects.named(name)
+    if found is None:
+        raise SubjectUnknown(f"there is no subject {name!r}; `visavis subject list` lists them")
+    return found
+
+
+def read_code(path: str, prefix: str, what: str) -> str:
+    """The text of a code from a file that holds it as text, or shows its QR code; `-` is standard input.
+
+    Raises InputInvalid for a code on the command line itself, where other users can read it; CodeUnreadable.
+    """
+    if path.startswith(prefix):
+        raise InputInvalid(
+            f"a {what} on the command line can be read by others; put it into a file of your own, or use - for standard input"
+        )
+    from visavis.image import Photo
+    from visavis.template import read_qr
+
+    data = read_photo(path)
+    if data.startswith(prefix.encode()):
+        if len(data) > _TEXT_MAX:
+            raise InputInvalid(f"{path} is too long for a {what}")
+        return data.decode("ascii", errors="replace").rstrip("\r\n")
+    return read_qr(Photo(data), prefix)
+
+
+class CodeFile:
+    """A new file for a code, made before there is one, so that what is handed out once is never lost to a full disk."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path, self.written = path, False
+        if path is not None and path.suffix.lower() not in (".png", ".svg"):
+            raise click.UsageError(f"the file of a code must end in .png or .svg, not {path.name!r}")
+
+    @contextmanager
+    def reserved(self) -> Iterator[Callable[[str], None]]:
+        """Gives what writes the text's code. Where it is not called, or the block fails, the file is gone again.
+
+        Raises OutputUnwritable.
+        """
+        if self.path is None:
+            yield lambda _: None
+            return
+        from visavis.template import qr_png, qr_svg
+
+        draw = qr_png if self.path.suffix.lower() == ".png" else qr_svg
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise OutputUnwritable(f"{self.path} exists; a code is written to a new file only") from None
+        except OSError as error:
+            raise OutputUnwritable(f"{self.path}: {error.strerror or error}") from error
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(b"\0" * _TEXT_MAX)  # the room it needs at most
+                file.flush()
+
+                def write(text: str) -> None:
+                    file.seek(0)
+                    file.truncate()
+                    file.write(draw(text))
+                    self.written = True
+
+                yield write
+        finally:
+            if not self.written:
+                self.path.unlink(missing_ok=True)
+
+    def show(self, text: str, what: str) -> None:
+        """Tell where the code is: as a file, or here, as a picture for people and as text."""
+        if self.path is not None:
+            click.echo(printable(f"  {what}: {self.path}"))
+            return
+        if os.isatty(1):
+            from visavis.template import qr_terminal
+
+            click.echo(qr_terminal(text), nl=False)
+        click.echo(text)

@@ -1,0 +1,55 @@
+"""`visavis keys`: versions of the keys, and new ones."""
+
+from pathlib import Path
+from typing import cast
+
+import click
+
+from visavis.cli.common import json_option, print_json
+from visavis.cli.installation import folder_option, opened
+
+KINDS = ("operator", "verifier", "issuer", "audit")
+
+
+@click.group()
+def keys() -> None:
+    """The operator's keys.
+
+    Exit codes of all: 0 done, 3 fault or wrong use.
+    """
+
+
+@keys.command()
+@click.option("--kind", type=click.Choice(KINDS), default="operator", show_default=True, help="Which key.")
+@folder_option
+def rotate(kind: str, folder: Path | None) -> int:
+    """Make a new version of a key. Old versions stay: references are sealed anew under it at their next match."""
+    from visavis.session import Event
+    from visavis.template import KeyKind
+
+    with opened(folder) as place, place.vault.store.writing() as tx:
+        version = place.keys.rotate(cast("KeyKind", kind))
+        tx.audit.append(Event.KEY_ROTATED, {"kind": kind, "version": version}, at=place.vault.clock())
+    click.echo(f"{kind} key: version {version}")
+    return 0
+
+
+@keys.command("list")
+@folder_option
+@json_option
+def list_keys(folder: Path | None, as_json: bool) -> int:
+    """Which versions there are, and how many references are sealed under each of the operator's."""
+    from visavis.template import KEY_KINDS
+
+    with opened(folder) as place:
+        with place.vault.store.reading() as tx:
+            sealed = tx.references.by_key_version()
+        versions = {kind: place.keys.versions(kind) for kind in KEY_KINDS}
+    if as_json:
+        print_json({"versions": versions, "references": {str(version): count for version, count in sealed.items()}})
+        return 0
+    for kind, known in versions.items():
+        click.echo(f"{kind:8} {', '.join(map(str, known))}")
+    for version, count in sorted(sealed.items()):
+        click.echo(f"{count} references are sealed under version {version} of the operator's key")
+    return 0
