@@ -6,9 +6,10 @@ shred is destroyed, then the row removed. An active row has its shred; whatever 
 
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from visavis.errors import ConsentInvalid, SubjectEnrolled
+from visavis.errors import ConsentInvalid, StoreUnusable, SubjectEnrolled
 from visavis.session.audit import Detail, Event
 from visavis.session.ports import Transaction, Vault
 from visavis.session.value import Consent, Reference, ReferenceState
@@ -80,7 +81,10 @@ def keep(
     except Exception:
         destroy(vault, [reference])
         raise
-    destroy(vault, replaced)
+    with suppress(
+        StoreUnusable
+    ):  # they open for nobody any more, and the next sweep finishes; the claim must not be lost
+        destroy(vault, replaced)
     return claim
 
 

@@ -12,14 +12,15 @@
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
-from visavis.decision import Decision, Outcome, PhotoReport, Policy
+from visavis.decision import Decision, Outcome, PhotoReport, Policy, acquisition_reasons
 from visavis.errors import ClaimRefused, KeyUnusable, SealBroken, SealError, VisavisError
 from visavis.session.audit import Detail, Event
 from visavis.session.custody import keep
+from visavis.session.enrolment import ENROLMENT_POLICY
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits, admit, attempt_key
 from visavis.session.ports import Vault
 from visavis.session.probe import Models, Probe
@@ -138,6 +139,14 @@ class _Opened:
         }
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Fresh:
+    """A reference sealed again. from_probe: whether it was made anew from the probe."""
+
+    sealed: SealedTemplate
+    from_probe: bool
+
+
 @contextmanager
 def _opened(vault: Vault, text: str, *, expected: Expected, limits: AttemptLimits) -> Iterator[_Opened]:
     """Steps (1) to (5), and (8) when the block ends."""
@@ -165,6 +174,9 @@ def _refuse(vault: Vault, claim: Claim, expected: Expected, error: VisavisError)
     """Record the refusal and raise it: one for all that must not be told apart. That a record was damaged is told to no one but
     who holds its claim, which only its commitment shows."""
     with vault.store.writing() as tx:
+        tx.attempts.clear(
+            attempt_key(claim)
+        )  # 256 bits are not guessed: openings are limited, wrong claims need no count
         details = {"record": claim.record_id.hex(), "purpose": expected.purpose, "reason": error.code}
         tx.audit.append(Event.CLAIM_REFUSED, details, at=vault.clock())
     if isinstance(error, SealBroken):
@@ -193,23 +205,34 @@ def _decide(vault: Vault, models: Models, opened: _Opened, probe: Probe, policy:
         raise
 
 
-def _fresh(vault: Vault, models: Models, opened: _Opened, probe: Probe, decision: Decision) -> SealedTemplate | None:
-    """The reference under the newest key and by the newest model; None where it is already, or there was no match."""
+def _fresh(vault: Vault, models: Models, opened: _Opened, probe: Probe, decision: Decision) -> _Fresh | None:
+    """The reference under the newest key and by the newest model; None where it is already, or there was no match.
+
+    What fails here is tried again after the next match, and spoils none.
+    """
     if decision.outcome is not Outcome.MATCH:
         return None
+    with suppress(VisavisError):
+        return _sealed_anew(vault, models, opened, probe, decision)
+    return None
+
+
+def _sealed_anew(vault: Vault, models: Models, opened: _Opened, probe: Probe, decision: Decision) -> _Fresh | None:
     current, template = models.current, opened.template
     outdated = template.model != bytes.fromhex(current.card.sha256[:16])
     if outdated and opened.reference.renewal and decision.policy.fmr_target <= RENEWAL_FMR_MAX:
-        embedding = probe.acquired(current, decision.policy).embedding
-        template = template if embedding is None else Template.of([embedding])
+        found = probe.acquired(current, ENROLMENT_POLICY)
+        if found.embedding is not None and not acquisition_reasons(found.report, ENROLMENT_POLICY):
+            template = Template.of([found.embedding])
     if template is opened.template and opened.sealed.key_version == vault.keys.current:
         return None
-    return SealedTemplate.seal(
+    sealed = SealedTemplate.seal(
         template, claim=opened.claim, keys=vault.keys, shred=opened.shred, claim_salt=opened.sealed.claim_salt
     )
+    return _Fresh(sealed, template is not opened.template)
 
 
-def _settle(vault: Vault, opened: _Opened, decision: Decision, fresh: SealedTemplate | None) -> bool:
+def _settle(vault: Vault, opened: _Opened, decision: Decision, fresh: _Fresh | None) -> bool:
     """Step (7). Returns whether the reference was sealed again."""
     now, record_id = vault.clock(), opened.reference.record_id
     with vault.store.writing() as tx:
@@ -217,10 +240,13 @@ def _settle(vault: Vault, opened: _Opened, decision: Decision, fresh: SealedTemp
             tx.attempts.clear(opened.attempt)
         elif decision.outcome is Outcome.INCONCLUSIVE:
             tx.attempts.undo(opened.attempt)
-        resealed = fresh is not None and tx.references.reseal(record_id, old=opened.stored, new=bytes(fresh), at=now)
+        resealed = fresh is not None and tx.references.reseal(
+            record_id, old=opened.stored, new=bytes(fresh.sealed), at=now
+        )
         told = opened.told(decision.outcome.value, decision.reason.value)
         tx.audit.append(Event.VERIFIED, {**told, "policy": decision.policy.name}, at=now)
         if fresh is not None and resealed:
-            details = {"subject": opened.reference.subject_id, "record": record_id.hex()}
-            tx.audit.append(Event.RESEALED, {**details, "key_version": fresh.key_version}, at=now)
+            details: dict[str, Detail] = {"subject": opened.reference.subject_id, "record": record_id.hex()}
+            versions = {"key_version": fresh.sealed.key_version, "from_probe": fresh.from_probe}
+            tx.audit.append(Event.RESEALED, {**details, **versions}, at=now)
     return resealed
