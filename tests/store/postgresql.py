@@ -40,16 +40,16 @@ def server(programs: Path) -> Iterator[str]:
         (folder / "password").write_text(password, encoding="ascii")
         run = _as_its_user(folder)
         data = folder / "data"
-        subprocess.run(
-            [
-                programs / "initdb",
-                *("--pgdata", data, "--username", _USER, "--pwfile", folder / "password"),
-                *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"),
-            ],
-            check=True,
-            capture_output=True,
-            **run,
-        )
+        made = {
+            "pgdata": data,
+            "username": _USER,
+            "pwfile": folder / "password",
+            "auth": "scram-sha-256",
+            "locale": "C",
+        }
+        options = [f"--{name}={value}" for name, value in made.items()]
+        make: list[str | Path] = [programs / "initdb", *options, "--encoding=UTF8", "--no-sync"]
+        subprocess.run(make, check=True, capture_output=True, **run)
         for _ in range(_STARTS):  # another program may take the port meanwhile
             url = f"postgresql://{_USER}:{password}@127.0.0.1:{_free_port()}/postgres"
             with _started(programs, folder, url, run) as answers:
@@ -103,7 +103,7 @@ def _started(programs: Path, folder: Path, url: str, run: dict[str, Any]) -> Ite
         yield _answers(process, url)
     finally:
         if process.poll() is None:
-            stop = [programs / "pg_ctl", "stop", "--pgdata", data, "--mode", "fast"]
+            stop: list[str | Path] = [programs / "pg_ctl", "stop", "--pgdata", data, "--mode", "fast"]
             subprocess.run(stop, check=True, capture_output=True, **run)
         process.wait(_START_S)
 

@@ -164,7 +164,7 @@ class TestForm:
         one, other = (claims_of(office.issue().data)[TEMPLATE] for _ in range(2))
         assert one[0] == other[0]
         assert one[1] != other[1]
-        assert not any(one[2][start : start + 4] in other[2] for start in range(0, 161, 4))
+        assert not any(one[2][start : start + 4] in other[2] for start in range(158))
 
     def test_the_template_is_not_in_it(self, credential: FaceCredential) -> None:
         plain = bytes(PERSON)
@@ -534,7 +534,12 @@ class TestClaims:
 
 class TestCheck:
     def check(self, office: Office, credential: FaceCredential | None = None, **changes: Any) -> None:
-        values = {"issuers": [office.issuer], "status_lists": [office.status_list()], "purpose": "visavis", "now": NOW}
+        values: dict[str, Any] = {
+            "issuers": [office.issuer],
+            "status_lists": [office.status_list()],
+            "purpose": "visavis",
+            "now": NOW,
+        }
         (credential or office.issue()).check(**(values | changes))
 
     def test_a_good_one_passes(self, office: Office) -> None:
@@ -613,10 +618,9 @@ class TestCheck:
             self.check(office, status_lists=[office.status_list(now=NOW + 61 * SECOND)])
 
     def test_a_forged_list_does_not_serve(self, office: Office) -> None:
-        forged = bytearray(office.status_list())
-        forged[-1] ^= 1
+        _, forged = flips(office.status_list())[-1]
         with pytest.raises(StatusListForged):
-            self.check(office, status_lists=[bytes(forged)])
+            self.check(office, status_lists=[forged])
 
     def test_an_issuer_that_is_no_longer_trusted(self, office: Office, other_office: Office) -> None:
         """The list of issuers may change between reading and checking."""
@@ -644,7 +648,7 @@ class TestOpening:
     def test_another_key_under_the_same_id(
         self, credential: FaceCredential, holder: HolderSecret | None, other_office: Office
     ) -> None:
-        with pytest.raises(CredentialError):
+        with pytest.raises(CredentialError if holder is None else HolderSecretWrong):
             credential.open(verifier_keys={credential.verifier_key_id: other_office.verifier_key}, holder=holder)
 
     def test_keys_rotate(self, tmp_path: Path, kind: HolderType) -> None:
@@ -683,7 +687,7 @@ class TestOpening:
         claims = claims_of(office.issue(holder=secret(HolderType.RANDOM)).data)
         for kind in (HolderType.NONE, HolderType.PASSKEY):
             changed = read(office.sign(cbor(claims | {HOLDER: int(kind)})), office)
-            with pytest.raises(CredentialError):
+            with pytest.raises(CredentialError if kind is HolderType.NONE else HolderSecretWrong):
                 self.open(office, changed, secret(kind))
 
     def test_where_none_is_needed_a_secret_is_disregarded(self, office: Office) -> None:
@@ -711,7 +715,7 @@ class TestSilence:
             lambda: credential.open(verifier_keys=office.verifier_keys, holder=secret(HolderType.RANDOM, bytes(16))),
             lambda: credential.open(verifier_keys=office.verifier_keys, holder=secret(HolderType.RANDOM, seed=8)),
             lambda: read(credential.data[:-1], office),
-            lambda: read(credential.data[:-1] + b"\0", office),
+            lambda: read(flips(credential.data)[-1][1], office),
             lambda: FaceCredential.from_text(credential.text() + ".", issuers=[office.issuer]),
             lambda: FaceCredential.read(credential.data, issuers=[other_office.issuer]),
         ]

@@ -73,13 +73,7 @@ def credential() -> None:
 def issue(
     subject: str,
     photos: tuple[str, ...],
-    consent_file: Path,
-    consent_version: str,
-    locale: str,
-    purpose: str,
-    retention_days: int,
-    allow_renewal: bool,
-    recorded_by: str | None,
+    consenting: Consenting,
     valid_days: int,
     out: Path,
     holder_out: Path | None,
@@ -100,7 +94,6 @@ def issue(
         raise click.UsageError("name a file with --holder-out, or decide for --no-holder-secret")
     if len(photos) > 5:
         raise click.UsageError("a credential is made of at most five photos")
-    consenting = Consenting(consent_file, consent_version, locale, purpose, retention_days, allow_renewal, recorded_by)
     code, holder_code = CodeFile(out), CodeFile(holder_out)
     with opened(folder) as place:
         issuer = own_issuer(place)

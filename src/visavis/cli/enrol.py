@@ -38,13 +38,7 @@ from visavis.cli.verify import CODES, tell
 def enrol(
     subject: str,
     photos: tuple[str, ...],
-    consent_file: Path,
-    consent_version: str,
-    locale: str,
-    purpose: str,
-    retention_days: int,
-    allow_renewal: bool,
-    recorded_by: str | None,
+    consenting: Consenting,
     replace: bool,
     qr: Path | None,
     folder: Path | None,
@@ -61,7 +55,6 @@ def enrol(
     """
     if len(photos) > 5:
         raise click.UsageError("a reference is made of at most five photos")
-    consenting = Consenting(consent_file, consent_version, locale, purpose, retention_days, allow_renewal, recorded_by)
     code = CodeFile(qr)
     with (
         opened(folder) as place,

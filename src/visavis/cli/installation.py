@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -37,41 +38,9 @@ _TEXT_MAX = 16_384
 _UNLIKE = "it is too unlike the photos before it: take photos of the one person, as they look today"
 
 
-def consent_options(command: Command) -> Command:
-    """What is recorded before the first photo is looked at."""
-    for option in (
-        click.option("--recorded-by", help="Who recorded the consent.  [default: the user of the operating system]"),
-        click.option(
-            "--allow-renewal",
-            is_flag=True,
-            help="The subject agreed that the reference is made anew from a matching probe when the model changes.",
-        ),
-        click.option(
-            "--retention-days",
-            type=click.IntRange(1, 36_525),
-            default=365,
-            show_default=True,
-            help="After so many days it is erased.",
-        ),
-        purpose_option,
-        click.option("--locale", default="en", show_default=True, help="Language of the consent's text."),
-        click.option("--consent-version", default="1", show_default=True, help="Version of the consent's text."),
-        click.option(
-            "--consent",
-            "consent_file",
-            type=click.Path(dir_okay=False, path_type=Path),
-            required=True,
-            metavar="TEXT",
-            help="File with the text that the subject agreed to; its hash is recorded.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 @dataclass(frozen=True, slots=True)
 class Consenting:
-    """The options above."""
+    """What is recorded before the first photo is looked at."""
 
     consent_file: Path
     consent_version: str
@@ -102,6 +71,44 @@ class Consenting:
             with suppress(OSError, KeyError, ImportError):
                 return getpass.getuser()
         return self.recorded_by or ""
+
+
+def consent_options(command: Command) -> Command:
+    """The options of a consent, handed to the command as one `Consenting`."""
+
+    @wraps(command)
+    def packed(*arguments: Any, **options: Any) -> Any:
+        consent = {name: options.pop(name) for name in Consenting.__slots__}
+        return command(*arguments, consenting=Consenting(**consent), **options)
+
+    for option in (
+        click.option("--recorded-by", help="Who recorded the consent.  [default: the user of the operating system]"),
+        click.option(
+            "--allow-renewal",
+            is_flag=True,
+            help="The subject agreed that the reference is made anew from a matching probe when the model changes.",
+        ),
+        click.option(
+            "--retention-days",
+            type=click.IntRange(1, 36_525),
+            default=365,
+            show_default=True,
+            help="After so many days it is erased.",
+        ),
+        purpose_option,
+        click.option("--locale", default="en", show_default=True, help="Language of the consent's text."),
+        click.option("--consent-version", default="1", show_default=True, help="Version of the consent's text."),
+        click.option(
+            "--consent",
+            "consent_file",
+            type=click.Path(dir_okay=False, path_type=Path),
+            required=True,
+            metavar="TEXT",
+            help="File with the text that the subject agreed to; its hash is recorded.",
+        ),
+    ):
+        packed = option(packed)
+    return cast("Command", packed)
 
 
 @dataclass(frozen=True, slots=True)

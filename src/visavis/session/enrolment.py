@@ -28,8 +28,8 @@ TRIES_MAX = 20
 ENROLMENT_POLICY = Policy("1e-5", 1e-5, inter_eye_distance_min_px=48.0)
 """What captures must offer and how far they must agree. Of mated pairs in lfw-dev, taken years apart, 1.8 % do not reach this
 threshold (docs/accuracy.md); photos of one occasion nearly all do. Two people who would share a reference must be a pair that
-strangers are once in 100,000. The model looks at eyes 35 pixels apart: from 48 on nothing has to be enlarged for it. In lfw-dev no other
-quality measure tells which references will fail, so none refuses a photo."""
+strangers are once in 100,000. The model looks at eyes 35 pixels apart: from 48 on nothing has to be enlarged for it. In lfw-dev
+no other quality measure tells which references will fail, so none refuses a photo."""
 
 
 @dataclass(frozen=True, slots=True)

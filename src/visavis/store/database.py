@@ -6,12 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from visavis.errors import ExtraMissing, InputInvalid, StoreUnusable
 from visavis.session import Transaction
 from visavis.store import repositories
-from visavis.store.migrate import migrate, version_of, versions_known
+from visavis.store.migrate import REVISIONS, migrate, version_of
 
 _BUSY_S = 30
 _READING = "visavis_reading"
@@ -26,10 +34,7 @@ class Database:
     @classmethod
     def create(cls, where: Path | str) -> "Database":
         """Make the database's tables, or bring older ones up to date."""
-        database = cls(_engine(where, create=True))
-        with _translated():
-            migrate(database.engine)
-        return database
+        return cls._checked(_engine(where, create=True), make=True)
 
     @classmethod
     def open(cls, where: Path | str) -> "Database":
@@ -37,18 +42,21 @@ class Database:
 
         Raises StoreUnusable when there is none, it cannot be reached, or its tables are of another version.
         """
-        database = cls(_engine(where, create=False))
-        with _translated(), database.engine.connect() as connection:
-            found, (expected, *older) = version_of(connection), versions_known()
-        if found == expected:
-            return database
-        if found is None:
-            raise StoreUnusable("the database has no tables of visavis; make them with `visavis init`")
-        if found in older:
-            raise StoreUnusable(
-                "the database is of an earlier version of visavis; bring it up to date with `visavis migrate`"
-            )
-        raise StoreUnusable("the database is of a later version of visavis; install that version")
+        return cls._checked(_engine(where, create=False), make=False)
+
+    @classmethod
+    def _checked(cls, engine: Engine, *, make: bool) -> "Database":
+        database = cls(engine)
+        try:
+            with _translated():
+                with engine.connect() as connection:
+                    _check_version(version_of(connection), may_be_older=make)
+                if make:
+                    migrate(engine)
+        except StoreUnusable:
+            database.close()
+            raise
+        return database
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -68,16 +76,28 @@ class Database:
         self.engine.dispose()
 
 
+def _check_version(found: str | None, *, may_be_older: bool) -> None:
+    if found not in (None, *REVISIONS):
+        raise StoreUnusable("the database is of a later version of visavis; install that version")
+    if may_be_older or found == REVISIONS[0]:
+        return
+    if found is None:
+        raise StoreUnusable("the database has no tables of visavis; make them with `visavis init`")
+    raise StoreUnusable("the database is of an earlier version of visavis; bring it up to date with `visavis migrate`")
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
-    """The driver's errors as ours, without the statement and its values."""
+    """The driver's errors as ours. Its words are repeated where they tell of the database's state, and not where they tell of a
+    statement, whose values they may quote."""
     try:
         yield
-    except DBAPIError as error:
-        reason = str(error.orig).strip().partition("\n")[0]
-        raise StoreUnusable(f"the database refused: {reason}") from None
     except SQLAlchemyError as error:
-        raise StoreUnusable(f"the database cannot be used: {type(error).__name__}") from None
+        if isinstance(error, (OperationalError, InterfaceError)) or type(error) is DatabaseError:
+            reason = str(error.orig).strip().partition("\n")[0]
+            raise StoreUnusable(f"the database refused: {reason}") from None
+        kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
+        raise StoreUnusable(f"the database cannot be used: {kind}") from None
 
 
 def _engine(where: Path | str, *, create: bool) -> Engine:
@@ -104,11 +124,15 @@ def _url(where: Path | str) -> URL:
         return URL.create("sqlite", database=str(where))
     try:
         url = make_url(where)
-        if url.drivername in ("postgresql", "postgresql+psycopg"):
+        # A password with an unescaped @ would make part of it the host's name, which errors repeat.
+        if url.drivername in ("postgresql", "postgresql+psycopg") and "@" not in (url.host or ""):
             return url.set(drivername="postgresql+psycopg")
     except (ArgumentError, NoSuchModuleError, ValueError):
         pass
-    raise InputInvalid("expected a database as postgresql://user@host/name, or none for SQLite in the folder")
+    raise InputInvalid(
+        "expected a database as postgresql://user@host/name, a password in it escaped as in any URL, or none for SQLite in the "
+        "folder"
+    )
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -125,7 +125,8 @@ class Consents:
 
     def withdraw(self, consent_id: str, at: datetime) -> None:
         """See the Protocol."""
-        self.rows[consent_id] = replace(self.rows[consent_id], withdrawn_at=at)
+        if consent_id in self.rows:
+            self.rows[consent_id] = replace(self.rows[consent_id], withdrawn_at=at)
 
 
 class References:
@@ -234,7 +235,8 @@ class Credentials:
 
     def revoke(self, cti: bytes, at: datetime) -> None:
         """See the Protocol."""
-        self.rows[cti] = replace(self.rows[cti], revoked_at=at)
+        if cti in self.rows:
+            self.rows[cti] = replace(self.rows[cti], revoked_at=at)
 
     def detach(self, subject_id: str) -> None:
         """See the Protocol."""
@@ -277,7 +279,8 @@ class Subjects:
 
     def begin_erasure(self, subject_id: str) -> None:
         """See the Protocol."""
-        self.rows[subject_id] = replace(self.rows[subject_id], erasing=True)
+        if subject_id in self.rows:
+            self.rows[subject_id] = replace(self.rows[subject_id], erasing=True)
 
     def remove(self, subject_id: str) -> None:
         """See the Protocol."""

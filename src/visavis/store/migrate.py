@@ -8,11 +8,6 @@ REVISIONS = ("0001",)
 """All there are, the newest first. They stand here too so that opening a database need not load Alembic."""
 
 
-def versions_known() -> tuple[str, ...]:
-    """The versions of the tables that this program knows, the newest first."""
-    return REVISIONS
-
-
 def version_of(connection: Connection) -> str | None:
     """The version of the database's tables; None where there are none."""
     if not inspect(connection).has_table("alembic_version"):

@@ -8,7 +8,7 @@ beyond the reach of a program.
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from visavis.errors import StoreUnusable
@@ -17,6 +17,7 @@ from visavis.template import SHRED_BYTES, Secret
 _DECOY_ID = bytes(16)
 _BUSY_S = 30
 _APPLICATION_ID = 0x76765348
+_PRAGMAS = ("secure_delete = ON", "journal_mode = TRUNCATE", "synchronous = FULL", "temp_store = MEMORY")
 _SCHEMA = """
 CREATE TABLE shreds (
     record_id BLOB PRIMARY KEY CHECK (length(record_id) = 16),
@@ -29,46 +30,59 @@ _FIND = "SELECT shred FROM shreds WHERE record_id = coalesce((SELECT record_id F
 class FileShreds:
     """A `Shreds`. Open it with `FileShreds.open`, make it with `FileShreds.create`. Safe for many threads and processes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path, self._connection = path, connection
         self._lock = threading.Lock()
-        with _translated(path):
-            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            for pragma in (
-                "secure_delete = ON",
-                "journal_mode = TRUNCATE",
-                "synchronous = FULL",
-                "temp_store = MEMORY",
-            ):
-                self._connection.execute(f"PRAGMA {pragma}")
-        self._path = path
 
     @classmethod
     def create(cls, path: Path) -> "FileShreds":
-        """Make the file, if there is none yet."""
-        path.touch(mode=0o600)
-        shreds = cls(path)
-        with shreds._writing() as connection:
-            (application,) = connection.execute("PRAGMA application_id").fetchone()
-            if application == 0:
-                connection.execute(_SCHEMA)
-                with Secret.random(SHRED_BYTES) as decoy:
-                    connection.execute("INSERT INTO shreds VALUES (?, ?)", (_DECOY_ID, decoy.view))
-                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        return shreds
+        """Make the file, if there is none yet. Raises StoreUnusable when it is something else, which stays as it is."""
+        with _translated(path), suppress(FileExistsError):
+            path.touch(mode=0o600, exist_ok=False)
+        return cls._checked(path, make=True)
 
     @classmethod
     def open(cls, path: Path) -> "FileShreds":
-        """Open the file. Raises StoreUnusable when there is none, or it is something else."""
+        """Open the file. Raises StoreUnusable when there is none, or it is something else, which stays as it is."""
         if not path.is_file():
             raise StoreUnusable(
                 f"there is no store of shreds {path}; `visavis init` makes it, or restore it from its back-up"
             )
-        shreds = cls(path)
+        return cls._checked(path, make=False)
+
+    @classmethod
+    def _checked(cls, path: Path, *, make: bool) -> "FileShreds":
         with _translated(path):
-            (application,) = shreds._connection.execute("PRAGMA application_id").fetchone()
-        if application != _APPLICATION_ID:
+            connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        shreds = cls(path, connection)
+        try:
+            with _translated(path):
+                usable = shreds._is_ours() or (make and shreds._is_empty())
+                for pragma in _PRAGMAS if usable else ():
+                    connection.execute(f"PRAGMA {pragma}")
+            if make and usable:
+                shreds._prepare()
+        except StoreUnusable:
+            shreds.close()
+            raise
+        if not usable:
+            shreds.close()
             raise StoreUnusable(f"{path} is no store of shreds")
         return shreds
+
+    def _is_ours(self) -> bool:
+        return bool(self._connection.execute("PRAGMA application_id").fetchone() == (_APPLICATION_ID,))
+
+    def _is_empty(self) -> bool:
+        return bool(self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,))
+
+    def _prepare(self) -> None:
+        with self._writing() as connection:
+            if not self._is_ours():
+                connection.execute(_SCHEMA)
+                with Secret.random(SHRED_BYTES) as decoy:
+                    connection.execute("INSERT INTO shreds VALUES (?, ?)", (_DECOY_ID, decoy.view))
+                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
 
     def put(self, record_id: bytes, shred: Secret) -> None:
         """See `Shreds`."""
@@ -114,5 +128,5 @@ class FileShreds:
 def _translated(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise StoreUnusable(f"{path}: the store of shreds refused: {error}") from None

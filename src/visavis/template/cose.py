@@ -20,7 +20,7 @@ TYPE = 16
 """Header label `typ` (RFC 9596)."""
 EDDSA, A256GCM = -8, 3
 SIGN1_TAG = 18
-NONCE_BYTES = 12
+NONCE_BYTES, TAG_BYTES = 12, 16
 
 
 class Malformed(ValueError):
@@ -60,8 +60,11 @@ def _refuse(*_: object) -> NoReturn:
 
 
 def encode(value: Any) -> bytes:
-    """Deterministic CBOR."""
-    return cbor2.dumps(value, canonical=True)
+    """Deterministic CBOR. Raises Malformed for a text with half a surrogate pair."""
+    try:
+        return cbor2.dumps(value, canonical=True)
+    except UnicodeEncodeError:
+        raise Malformed("a text that is none") from None
 
 
 def decode(data: bytes) -> Any:
@@ -149,7 +152,7 @@ def open_header(message: Any) -> tuple[Mapping[Any, Any], bytes, bytes, bytes]:
 
 def decrypt0(header: bytes, nonce: bytes, ciphertext: bytes, *, key: Secret, external_aad: bytes) -> Secret:
     """The plaintext. Raises Forged."""
-    plain = Secret(bytes(max(0, len(ciphertext) - 16)))
+    plain = Secret(bytes(max(0, len(ciphertext) - TAG_BYTES)))
     try:
         AESGCM(key.view).decrypt_into(nonce, ciphertext, enc_structure(header, external_aad), plain.view)
     except (InvalidTag, ValueError):

@@ -31,15 +31,14 @@ from visavis.template import base45, cose
 from visavis.template.carried import ID_BYTES
 from visavis.template.holder import HolderSecret, HolderType
 from visavis.template.issuer import Issuer
-from visavis.template.keys import Signer, key_id
+from visavis.template.keys import KEY_ID_BYTES, Signer, key_id
 from visavis.template.secret import Secret
-from visavis.template.status import STATUS_BITS, StatusList
-from visavis.template.value import Template
+from visavis.template.status import STATUS_BITS, TIME_MAX, StatusList
+from visavis.template.value import HEADER_BYTES, Template
 
 CREDENTIAL_PREFIX = "VV1:"
 _ISSUER, _EXPIRES, _ISSUED, _CTI = 1, 4, 6, 7
 _INDEX, _PURPOSES, _TEMPLATE, _HOLDER = -65537, -65538, -65539, -65540
-_TIME_MAX = 253402300799  # the last second of the year 9999
 _SKEW = timedelta(seconds=60)
 """How far the clocks of issuer and verifier may differ."""
 _PURPOSES_MAX, _PURPOSE_LENGTH_MAX, _ISSUER_LENGTH_MAX = 8, 64, 255
@@ -114,9 +113,8 @@ class FaceCredential:
             _TEMPLATE: encrypted,
             _HOLDER: int(HolderType.NONE if holder is None else holder.type),
         }
-        data = cose.sign1(cose.encode(payload), signer=signer)
         try:
-            return cls._parse(data, payload)
+            return cls._parse(cose.sign1(cose.encode(payload), signer=signer), payload)
         except cose.Malformed as error:
             raise CredentialMalformed(f"no credential can hold this: {error}") from None
 
@@ -157,7 +155,7 @@ class FaceCredential:
         """Judge its times, its purpose, and its place in the issuer's newest status list, which must be of the last 24 hours.
 
         status_lists: as they were fetched; those of other issuers are passed over. Raises CredentialNotYetValid,
-        CredentialExpired, CredentialPurpose, CredentialRevoked, and what `StatusList.of` does.
+        CredentialExpired, CredentialPurpose, CredentialIssuerUnknown, CredentialRevoked, and what `StatusList.of` does.
         """
         if self.issued_at > now + _SKEW:
             raise CredentialNotYetValid(
@@ -167,7 +165,9 @@ class FaceCredential:
             raise CredentialExpired(f"it expired at {self.expires_at:%Y-%m-%d %H:%M} UTC")
         if purpose not in self.purposes:
             raise CredentialPurpose(f"it was issued for {', '.join(map(repr, self.purposes))}, not for {purpose!r}")
-        issuer = next(issuer for issuer in issuers if issuer.name == self.issuer)
+        issuer = next((issuer for issuer in issuers if issuer.name == self.issuer), None)
+        if issuer is None:
+            raise CredentialIssuerUnknown("its issuer is not trusted")
         if StatusList.of(issuer, status_lists, now=now).revoked(self.index):
             raise CredentialRevoked("its issuer has revoked it")
 
@@ -218,14 +218,17 @@ class FaceCredential:
         if not (
             len(cti) == ID_BYTES
             and 0 < len(issuer) <= _ISSUER_LENGTH_MAX
-            and 0 <= issued < expires <= _TIME_MAX
+            and 0 <= issued < expires <= TIME_MAX
             and 0 <= index < STATUS_BITS
             and 0 < len(purposes) <= _PURPOSES_MAX
             and all(isinstance(purpose, str) and 0 < len(purpose) <= _PURPOSE_LENGTH_MAX for purpose in purposes)
             and purposes == sorted(set(purposes))
             and holder in set(HolderType)
             and isinstance(verifier_key_id, bytes)
+            and len(verifier_key_id) == KEY_ID_BYTES
             and len(headers) == 2
+            and len(message[-1]) > HEADER_BYTES + cose.TAG_BYTES
+            and len(data) <= _BYTES_MAX
         ):
             raise cose.Malformed("a claim is out of its range")
         header, nonce, ciphertext = message

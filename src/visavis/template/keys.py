@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import stat
 from collections.abc import Mapping
 from functools import cached_property
@@ -19,7 +20,8 @@ from visavis.template.secret import Secret
 KeyKind = Literal["operator", "verifier", "issuer", "audit"]
 KEY_KINDS: tuple[KeyKind, ...] = ("operator", "verifier", "issuer", "audit")
 KEY_BYTES = 32
-_NAME = re.compile(r"(operator|verifier|issuer|audit)-([0-9]{4})\.key")
+KEY_ID_BYTES = 8
+_NAME = re.compile(r"(operator|verifier|issuer|audit)-(?!0000)([0-9]{4})\.key")
 
 
 class Signer(Protocol):
@@ -37,7 +39,7 @@ class Signer(Protocol):
 
 def key_id(key: bytes | memoryview) -> bytes:
     """8 bytes that name a public key or a verifier key without telling it."""
-    return sha256(b"visavis key id v1" + key).digest()[:8]
+    return sha256(b"visavis key id v1" + key).digest()[:KEY_ID_BYTES]
 
 
 def signed(public: bytes, signature: bytes, message: bytes) -> bool:
@@ -90,7 +92,7 @@ class FileKeys:
         """Make the next version of a key, whole or not at all, and return its number."""
         version = max(self.versions(kind), default=0) + 1
         target = self._path(kind, version)
-        draft = target.with_suffix(f".{os.getpid()}.draft")
+        draft = target.with_name(f".{secrets.token_hex(8)}.draft")
         with Secret.random(KEY_BYTES) as key:
             try:
                 descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

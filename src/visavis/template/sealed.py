@@ -25,7 +25,8 @@ _VERSION, _SUITE, _KDF_PROFILE = 1, 1, 1
 _HEADER = struct.Struct(">4sBBBB16s16sI32s12s")
 _NONCE_BYTES, _TAG_BYTES = 12, 16
 _AUTHENTICATED = _HEADER.size - _NONCE_BYTES
-_NO_SALT = bytes(16)
+_SALT_BYTES = 16
+_NO_SALT = bytes(_SALT_BYTES)
 
 SHRED_BYTES = 32
 
@@ -61,6 +62,12 @@ class SealedTemplate:
     nonce: bytes
     ciphertext: bytes
 
+    def __post_init__(self) -> None:
+        if len(self.claim_salt) != _SALT_BYTES or (self.claim_type is ClaimType.PASSKEY) != any(self.claim_salt):
+            raise SealMalformed(f"expected a salt for a passkey alone, of {_SALT_BYTES} bytes")
+        if not self.key_version:
+            raise SealMalformed("operator keys are counted from 1")
+
     def __repr__(self) -> str:
         return "<SealedTemplate>"
 
@@ -83,10 +90,8 @@ class SealedTemplate:
         )
         if (magic, version, suite, profile) != (_MAGIC, _VERSION, _SUITE, _KDF_PROFILE):
             raise SealMalformed("expected a sealed template of version 1, suite 1 and KDF profile 1")
-        if kind not in set(ClaimType) or (kind == ClaimType.PASSKEY) != (salt != _NO_SALT):
-            raise SealMalformed("expected a claim's type that is known, and a salt for a passkey alone")
-        if not key_version:
-            raise SealMalformed("operator keys are counted from 1")
+        if kind not in set(ClaimType):
+            raise SealMalformed("expected a claim's type that is known")
         return cls(ClaimType(kind), record_id, salt, key_version, commitment, nonce, bytes(data[_HEADER.size :]))
 
     @classmethod

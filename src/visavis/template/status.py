@@ -17,6 +17,8 @@ _SKEW = timedelta(seconds=60)
 _ISSUER, _SUBJECT, _ISSUED, _LIST = 1, 2, 6, 65533
 _TYPE = {cose.TYPE: "application/statuslist+cwt"}
 _BYTES_MAX = 32_768
+TIME_MAX = 253402300799
+"""The last second of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,9 @@ class StatusList:
 
     @classmethod
     def make(cls, issuer: Issuer, revoked: Iterable[int], *, signer: Signer, now: datetime) -> bytes:
-        """The signed list, in which the credentials with these indices are revoked."""
+        """The signed list, in which the credentials at these places are revoked. Raises IndexError for one that there is not."""
         bits = bytearray(_BYTES)
-        for index in revoked:
+        for index in map(_place, revoked):
             bits[index // 8] |= 1 << index % 8
         payload = {
             _ISSUER: issuer.name,
@@ -66,12 +68,10 @@ class StatusList:
                     not inner
                     and not others
                     and bits is not None
+                    and 0 <= issued <= TIME_MAX
                     and (name, address) == (issuer.name, issuer.status_list)
                 ):
-                    try:
-                        return cls(name, address, datetime.fromtimestamp(issued, UTC), bits)
-                    except (ValueError, OverflowError, OSError):
-                        pass
+                    return cls(name, address, datetime.fromtimestamp(issued, UTC), bits)
         raise StatusListMalformed(f"this is no status list of {issuer.name}")
 
     @classmethod
@@ -99,8 +99,14 @@ class StatusList:
         return newest
 
     def revoked(self, index: int) -> bool:
-        """Whether the credential at this place is revoked."""
-        return bool(self.bits[index // 8] >> index % 8 & 1)
+        """Whether the credential at this place is revoked. Raises IndexError for a place that there is not."""
+        return bool(self.bits[_place(index) // 8] >> index % 8 & 1)
+
+
+def _place(index: int) -> int:
+    if not 0 <= index < STATUS_BITS:
+        raise IndexError(f"a status list has the places 0 to {STATUS_BITS - 1}")
+    return index
 
 
 def _unpacked(packed: bytes) -> bytes | None:
