@@ -103,7 +103,7 @@ def consent_options(command: Command) -> Command:
             "consent_file",
             type=click.Path(dir_okay=False, path_type=Path),
             required=True,
-            metavar="TEXT",
+            metavar="FILE",
             help="File with the text that the subject agreed to; its hash is recorded.",
         ),
     ):
