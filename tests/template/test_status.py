@@ -84,8 +84,10 @@ class TestForm:
     @pytest.mark.parametrize("index", [-1, -131_072, 131_072, 10**6])
     def test_what_has_no_place_is_not_revoked(self, office: Office, index: int) -> None:
         """Least of all in another one's place."""
-        with pytest.raises((ValueError, IndexError)):
+        with pytest.raises(IndexError, match="a status list has the places 0 to 131071"):
             office.status_list(index)
+        with pytest.raises(IndexError, match="a status list has the places 0 to 131071"):
+            read(office.status_list(), office).revoked(index)
 
     def test_an_issuer_without_an_address(self, office: Office) -> None:
         issuer = replace(office.issuer, status_list="")
@@ -143,7 +145,7 @@ class TestOwner:
         "changes",
         [
             {"name": "Other"},
-            {"name": ""},
+            {"name": "Another"},
             {"status_list": "https://example.org/other"},
             {"status_list": ""},
             {"status_list": "https://example.org/status/"},

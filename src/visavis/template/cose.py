@@ -4,7 +4,7 @@ What is read must be byte for byte what would be written: deterministic CBOR (RF
 headers but the expected. So a message has one encoding, and nothing rides along in another.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import cbor2
@@ -42,17 +42,11 @@ class Forged(ValueError):
 class _NoTags(dict[int, Callable[..., Any]]):
     """To cbor2, a decoder for every tag that refuses it: none of them has a place in these formats, and some do a lot of work."""
 
-    def __contains__(self, tag: object) -> bool:
-        return True
-
     def get(self, *_: object) -> Callable[..., NoReturn]:
         return _refuse
 
     __getitem__ = get
     __missing__ = get
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(())
 
 
 def _refuse(*_: object) -> NoReturn:
@@ -60,7 +54,10 @@ def _refuse(*_: object) -> NoReturn:
 
 
 def encode(value: Any) -> bytes:
-    """Deterministic CBOR. Raises Malformed for a text with half a surrogate pair."""
+    """Deterministic CBOR. Raises Malformed for a text with half a surrogate pair.
+
+    The library puts shorter keys of maps first, as RFC 7049 did; for the labels in use that is the order of RFC 8949.
+    """
     try:
         return cbor2.dumps(value, canonical=True)
     except UnicodeEncodeError:

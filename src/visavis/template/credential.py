@@ -51,7 +51,7 @@ class FaceCredential:
 
     data: the bytes. cti: its id, 16 bytes. index: its place in the issuer's status list. purposes: sorted. issued_at,
     expires_at: UTC, whole seconds. holder: what opens it besides the verifier key. verifier_key_id: of the key that it was made
-    for.
+    for. signer_key_id: of the issuer's key that signed it.
     """
 
     data: bytes
@@ -63,6 +63,7 @@ class FaceCredential:
     expires_at: datetime
     holder: HolderType
     verifier_key_id: bytes
+    signer_key_id: bytes
     _encrypted: tuple[bytes, bytes, bytes]
 
     def __repr__(self) -> str:
@@ -114,7 +115,8 @@ class FaceCredential:
             _HOLDER: int(HolderType.NONE if holder is None else holder.type),
         }
         try:
-            return cls._parse(cose.sign1(cose.encode(payload), signer=signer), payload)
+            data = cose.sign1(cose.encode(payload), signer=signer)
+            return cls._parse(data, payload, key_id(signer.public))
         except cose.Malformed as error:
             raise CredentialMalformed(f"no credential can hold this: {error}") from None
 
@@ -138,7 +140,7 @@ class FaceCredential:
         keys = {key_id(key): key for issuer in issuers for key in issuer.keys}
         try:
             payload, signer = cose.verify1(data, keys=keys, bytes_max=_BYTES_MAX)
-            credential = cls._parse(data, cose.decode(payload))
+            credential = cls._parse(data, cose.decode(payload), signer)
         except cose.Malformed as error:
             raise CredentialMalformed(f"this is no face credential: {error}") from None
         except cose.OtherAlgorithm:
@@ -147,7 +149,7 @@ class FaceCredential:
             raise CredentialIssuerUnknown("the key that it names as its signer's is no trusted issuer's") from None
         except cose.Forged:
             raise CredentialForged("the signature does not fit: the credential was changed or forged") from None
-        if signer not in {key_id(key) for issuer in issuers if issuer.name == credential.issuer for key in issuer.keys}:
+        if credential.issued_by(issuers) is None:
             raise CredentialIssuerUnknown("it names an issuer whose key did not sign it")
         return credential
 
@@ -165,7 +167,7 @@ class FaceCredential:
             raise CredentialExpired(f"it expired at {self.expires_at:%Y-%m-%d %H:%M} UTC")
         if purpose not in self.purposes:
             raise CredentialPurpose(f"it was issued for {', '.join(map(repr, self.purposes))}, not for {purpose!r}")
-        issuer = next((issuer for issuer in issuers if issuer.name == self.issuer), None)
+        issuer = self.issued_by(issuers)
         if issuer is None:
             raise CredentialIssuerUnknown("its issuer is not trusted")
         if StatusList.of(issuer, status_lists, now=now).revoked(self.index):
@@ -192,12 +194,21 @@ class FaceCredential:
             ):
                 return Template.parse(plain.view)
         except cose.Forged:
+            if holder is None:
+                raise CredentialMalformed("its issuer made it with another key than it names") from None
             raise HolderSecretWrong("this secret does not open it") from None
         except TemplateMalformed as error:
             raise CredentialMalformed(f"its issuer put no template into it: {error}") from None
 
+    def issued_by(self, issuers: Sequence[Issuer]) -> Issuer | None:
+        """The issuer of its name whose key signed it, if it is among these."""
+        return next(
+            (each for each in issuers if each.name == self.issuer and self.signer_key_id in map(key_id, each.keys)),
+            None,
+        )
+
     @classmethod
-    def _parse(cls, data: bytes, payload: Any) -> "FaceCredential":
+    def _parse(cls, data: bytes, payload: Any, signer: bytes) -> "FaceCredential":
         """Raises `cose.Malformed` or `cose.OtherAlgorithm`."""
         match payload:
             case {
@@ -242,6 +253,7 @@ class FaceCredential:
             expires_at=datetime.fromtimestamp(expires, UTC),
             holder=HolderType(holder),
             verifier_key_id=verifier_key_id,
+            signer_key_id=signer,
             _encrypted=(header, nonce, ciphertext),
         )
 

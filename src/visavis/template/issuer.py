@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from visavis.errors import CredentialMalformed
 from visavis.template.keys import key_id
 
+_NAME_MAX = 255
+
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
@@ -16,6 +18,10 @@ class Issuer:
     name: str
     status_list: str
     keys: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.name) <= _NAME_MAX or any("\ud800" <= c <= "\udfff" for c in self.name + self.status_list):
+            raise CredentialMalformed(f"an issuer's name has 1 to {_NAME_MAX} characters")
 
     def to_json(self) -> str:
         """The file."""
@@ -30,11 +36,11 @@ class Issuer:
         """The inverse of `to_json`. Raises CredentialMalformed."""
         try:
             match json.loads(text):
-                case {"issuer": str(name), "status_list": str(address), "keys": [*keys]} if name and keys:
+                case {"issuer": str(name), "status_list": str(address), "keys": [*keys]} if keys:
                     issuer = cls(name, address, tuple(_public(key) for key in keys))
                     if issuer.to_json() == text:
                         return issuer
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, CredentialMalformed):
             pass
         raise CredentialMalformed("expected an issuer's public file, as `visavis credential issuer` writes it")
 

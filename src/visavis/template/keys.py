@@ -21,6 +21,7 @@ KeyKind = Literal["operator", "verifier", "issuer", "audit"]
 KEY_KINDS: tuple[KeyKind, ...] = ("operator", "verifier", "issuer", "audit")
 KEY_BYTES = 32
 KEY_ID_BYTES = 8
+_VERSION_MAX = 9999
 _NAME = re.compile(r"(operator|verifier|issuer|audit)-(?!0000)([0-9]{4})\.key")
 
 
@@ -91,6 +92,8 @@ class FileKeys:
     def rotate(self, kind: KeyKind) -> int:
         """Make the next version of a key, whole or not at all, and return its number."""
         version = max(self.versions(kind), default=0) + 1
+        if version > _VERSION_MAX:
+            raise KeyUnusable(f"there are {_VERSION_MAX} versions of the {kind} key already")
         target = self._path(kind, version)
         draft = target.with_name(f".{secrets.token_hex(8)}.draft")
         with Secret.random(KEY_BYTES) as key:
