@@ -93,8 +93,14 @@ def postgresql_url() -> Iterator[str]:
         pytest.skip("PostgreSQL is not installed, and VISAVIS_TEST_POSTGRESQL names none")
 
 
-@pytest.fixture
-def postgresql_database(postgresql_url: str) -> Iterator[str]:
-    """The URL of an empty database that no other test uses."""
+@pytest.fixture(scope="session")
+def _postgresql_database(postgresql_url: str) -> Iterator[str]:
     with postgresql.database(postgresql_url) as url:
         yield url
+
+
+@pytest.fixture
+def postgresql_database(_postgresql_database: str) -> Iterator[str]:
+    """The URL of an empty database, the test's own while it runs."""
+    yield _postgresql_database
+    postgresql.empty(_postgresql_database)

@@ -7,7 +7,7 @@ them. Everything after that, the comparison and the calibration included, is the
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -34,7 +34,7 @@ from visavis.session import (
     renew_claim,
     verify_claim,
 )
-from visavis.template import Claim, OperatorKeys, Secret
+from visavis.template import Claim, ClaimType, OperatorKeys, Secret
 from visavis.verifier import EMBEDDER, Acquisition, PhotoInput, Verifier
 from visavis.weights import Calibration, ModelCard, shipped_card
 
@@ -42,8 +42,8 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CONSENT = "I agree that a reference of my face is kept to open the door."
 NOBODY = b"nobody"
 """A photo that shows no face."""
-BLURRED = b"small "
-"""Put before a photo: the face in it is small."""
+_EYES = b"eyes "
+"""Put before a photo, with a number: how many pixels the eyes in it are apart."""
 
 
 class Clock:
@@ -69,15 +69,16 @@ class Person:
     def vector(self) -> NDArray[np.float32]:
         return _unit(np.random.default_rng((self.seed, 0)).normal(size=128))
 
-    def photo(self, number: int = 0, *, small: bool = False) -> bytes:
+    def photo(self, number: int = 0, *, eyes_px: int = 120) -> bytes:
         """A photo; each number is another one. Two of them score about 0.9, photos of two people about 0."""
         random = np.random.default_rng((self.seed, 1, number))
         vector = _unit(self.vector + 0.03 * random.normal(size=128))
-        return (BLURRED if small else b"") + vector.tobytes()
+        return _EYES + eyes_px.to_bytes(2, "big") + vector.tobytes()
 
 
 def _unit(vector: NDArray[Any]) -> NDArray[np.float32]:
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
+    unit: NDArray[np.float32] = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return unit
 
 
 class Prepared(Verifier):
@@ -100,8 +101,10 @@ class Prepared(Verifier):
             raise EmptyImage("the photo is empty")
         if photo == NOBODY:
             return Acquisition(PhotoReport((PhotoReason.NO_FACE,), (1000, 1000)), None, 1.0)
-        small, data = photo.startswith(BLURRED), photo.removeprefix(BLURRED)
-        return acquisition(np.frombuffer(data, np.float32).copy(), self, eyes_px=20.0 if small else 120.0)
+        eyes_px, data = 120, photo
+        if photo.startswith(_EYES):
+            eyes_px, data = int.from_bytes(photo[5:7], "big"), photo[7:]
+        return acquisition(np.frombuffer(data, np.float32).copy(), self, eyes_px=eyes_px)
 
     def acquire_frames(self, frames: Sequence[PhotoInput], *, policy: Policy) -> Acquisition:
         return self.acquire(*frames)
@@ -194,27 +197,30 @@ def verify(
     )
 
 
-def renew(vault: Vault, claim: Claim, photo: PhotoInput, *, models: Models | None = None, **how: Any) -> Claim | None:
+def renew(
+    vault: Vault,
+    claim: Claim,
+    photo: PhotoInput,
+    *,
+    expected: str | None = None,
+    models: Models | None = None,
+    **how: Any,
+) -> Claim | None:
+    """The new claim, after a match."""
     return renew_claim(
         vault,
         models or Models(Prepared()),
         claim=claim.text(),
         probe=Probe([photo]),
         policy="1e-4",
-        expected=Expected("door"),
+        expected=Expected("door", expected),
         **how,
     )[1]
 
 
 def another_claim(record_id: bytes) -> Claim:
     """A well-formed claim for a record that is not the one it opens with."""
-    return Claim(record_id, Secret.random(), type=_random_claim())
-
-
-def _random_claim() -> Any:
-    from visavis.template import ClaimType
-
-    return ClaimType.RANDOM
+    return Claim(record_id, Secret.random(), ClaimType.RANDOM)
 
 
 def events(vault: Vault) -> list[str]:
@@ -285,16 +291,14 @@ class Spy:
 
     def _watched(self, tx: Transaction) -> Transaction:
         return Transaction(
-            **{each.name: _Watched(getattr(tx, each.name), each.name, self._tell) for each in fields(tx)}  # type: ignore[arg-type]
+            **{each.name: _Watched(getattr(tx, each.name), each.name, self._tell) for each in fields(tx)}
         )
 
     def during(self, act: Callable[[], object]) -> list[str]:
         """The calls that it makes, whatever becomes of it."""
         self.calls.clear()
-        try:
+        with suppress(Exception):
             act()
-        except Exception:  # noqa: BLE001, S110 - what it raises is another test's matter
-            pass
         return list(self.calls)
 
     def count(self) -> Counter[str]:

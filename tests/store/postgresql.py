@@ -19,7 +19,12 @@ from sqlalchemy import make_url
 _USER = "visavis"
 _START_S = 60
 _STARTS = 3
-_SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}
 
 
 def binaries() -> Path | None:
@@ -71,6 +76,17 @@ def database(url: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def empty(url: str) -> None:
+    """Leave nothing in a database, nor anyone connected to it: as good as a new one, for which hundreds of files are made."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+        )
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+
+
 def _as_its_user(folder: Path) -> dict[str, Any]:
     """How its programs are run: never as root, which they refuse, and with no setting of whoever runs the tests."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
@@ -78,7 +94,8 @@ def _as_its_user(folder: Path) -> dict[str, Any]:
     if os.getuid() == 0:
         import pwd
 
-        entry = pwd.getpwnam("postgres")
+        names = {entry.pw_name for entry in pwd.getpwall()}
+        entry = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
         for path in (folder, *folder.iterdir()):
             os.chown(path, entry.pw_uid, entry.pw_gid)
         run.update(user=entry.pw_uid, group=entry.pw_gid, extra_groups=[])

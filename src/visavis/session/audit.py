@@ -6,6 +6,7 @@ and no further.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from visavis.template import Signer, signed
 
 GENESIS = bytes(32)
 Detail = str | int | bool | None
+_STAMP = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z")
 
 
 class Event(StrEnum):
@@ -30,7 +32,6 @@ class Event(StrEnum):
     CLAIM_REFUSED = "claim_refused"
     VERIFIED = "verified"
     RESEALED = "resealed"
-    RECORD_DAMAGED = "record_damaged"
     CREDENTIAL_ISSUED = "credential_issued"
     CREDENTIAL_REVOKED = "credential_revoked"
     CREDENTIAL_VERIFIED = "credential_verified"
@@ -98,7 +99,13 @@ class Head:
         """The inverse of `to_line`. Raises AuditBroken for anything that it never writes, or whose signature does not fit."""
         try:
             match json.loads(line):
-                case {"at": str(at), "hash": str(last), "key": str(key), "number": int(number), "signature": str(made)}:
+                case {
+                    "at": str(at),
+                    "hash": str(last),
+                    "key": str(key),
+                    "number": int(number),
+                    "signature": str(made),
+                } if _STAMP.fullmatch(at) and len(last) == 64 and not isinstance(number, bool):
                     head = cls(number, bytes.fromhex(last), at, bytes.fromhex(key), bytes.fromhex(made))
                     message = _head_message(number, head.hash, at)
                     if head.to_line() == line and signed(head.key, head.signature, message):
@@ -146,7 +153,7 @@ def verify_log(entries: Iterable[Entry], *, heads: Sequence[Head], keys: Sequenc
 def _number_in(line: str) -> object:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value.get("number") if isinstance(value, dict) else None
 

@@ -69,6 +69,8 @@ def issue_credential(
         elif holder_secret:
             holder = HolderSecret(cti, Secret.random(32))
         expires_at = min(now + valid_for, consent.ends_at)
+        if int(expires_at.timestamp()) <= int(now.timestamp()):
+            raise ConsentInvalid("the credential would be over at once")
         with vault.store.writing() as tx:  # (1)
             details = {"subject": consent.subject_id, "cti": cti.hex(), "purpose": consent.text.purpose}
             tx.audit.append(Event.CREDENTIAL_ISSUED, {**details, "captures": enrolment.captures}, at=now)

@@ -109,6 +109,8 @@ def _replaced(tx: Transaction, new: Reference, *, replace: bool) -> list[Referen
     """The references whose place the new one takes."""
     subject = tx.subjects.get(new.subject_id)
     consent = next((each for each in tx.consents.of(new.subject_id) if each.id == new.consent_id), None)
+    if consent is not None and consent.ends_at <= new.created_at:
+        raise ConsentInvalid("the time that was consented to is over")
     if subject is None or subject.erasing or consent is None or consent.withdrawn_at is not None:
         raise ConsentInvalid("the consent was withdrawn, or the subject erased, while the reference was made")
     others = [

@@ -113,6 +113,8 @@ class Enrolment:
                 self._embeddings.append(found.embedding)
             else:
                 reasons = (PhotoReason.FRAMES_DISAGREE,)
+        if reasons and found.embedding is not None:
+            found.embedding.wipe()
         return CaptureReport(reasons, len(self._embeddings))
 
     def template(self) -> Template:

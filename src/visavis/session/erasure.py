@@ -100,11 +100,9 @@ def sweep(vault: Vault, *, allow_many: bool = False) -> Swept:
         tx.credentials.prune(before=now - CREDENTIALS_REMEMBERED)
         due = retire(tx, tx.references.due(now=now, pending_before=now - PENDING_MAX))
     destroy(vault, due)
-    with vault.store.reading() as tx:
-        leaving = list(tx.subjects.leaving(now=now))
-    for subject in leaving:
-        with vault.store.writing() as tx:
-            retired = _begin_erasure(tx, subject, now)
+    with vault.store.writing() as tx:
+        leaving = [(subject, _begin_erasure(tx, subject, now)) for subject in tx.subjects.leaving(now=now)]
+    for subject, retired in leaving:
         _finish_erasure(vault, subject, retired)
     swept = Swept(len(due) - len(orphans), len(orphans), len(leaving))
     if any((swept.references, swept.orphans, swept.subjects)):

@@ -96,7 +96,7 @@ class Attempts(Protocol):
         """Count an attempt as failed, whatever becomes of it. Returns how many in a row failed before it, and when the last."""
 
     def undo(self, key: bytes) -> None:
-        """The attempt was none: nothing was compared."""
+        """The attempt was none: nothing was compared. Forgets a claim of which no failed attempt is left."""
 
     def clear(self, key: bytes) -> None:
         """The attempt succeeded."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from visavis.decision import Decision, Outcome, PhotoReport, Policy, acquisition_reasons
-from visavis.errors import ClaimRefused, KeyUnusable, SealBroken, SealError, VisavisError
+from visavis.errors import ClaimRefused, ConsentInvalid, KeyUnusable, SealBroken, SealError, VisavisError
 from visavis.session.audit import Detail, Event
 from visavis.session.custody import keep
 from visavis.session.enrolment import ENROLMENT_POLICY
@@ -102,7 +102,10 @@ def renew_claim(
             return decision, None
         reference = opened.reference
         with vault.store.reading() as tx:
-            (consent,) = (each for each in tx.consents.of(reference.subject_id) if each.id == reference.consent_id)
+            consents = [each for each in tx.consents.of(reference.subject_id) if each.id == reference.consent_id]
+        if not consents:
+            raise ConsentInvalid("the subject was erased meanwhile")
+        (consent,) = consents
         renewed = keep(
             vault,
             opened.template,
@@ -174,9 +177,7 @@ def _refuse(vault: Vault, claim: Claim, expected: Expected, error: VisavisError)
     """Record the refusal and raise it: one for all that must not be told apart. That a record was damaged is told to no one but
     who holds its claim, which only its commitment shows."""
     with vault.store.writing() as tx:
-        tx.attempts.clear(
-            attempt_key(claim)
-        )  # 256 bits are not guessed: openings are limited, wrong claims need no count
+        tx.attempts.undo(attempt_key(claim))
         details = {"record": claim.record_id.hex(), "purpose": expected.purpose, "reason": error.code}
         tx.audit.append(Event.CLAIM_REFUSED, details, at=vault.clock())
     if isinstance(error, SealBroken):
@@ -226,9 +227,13 @@ def _sealed_anew(vault: Vault, models: Models, opened: _Opened, probe: Probe, de
             template = Template.of([found.embedding])
     if template is opened.template and opened.sealed.key_version == vault.keys.current:
         return None
-    sealed = SealedTemplate.seal(
-        template, claim=opened.claim, keys=vault.keys, shred=opened.shred, claim_salt=opened.sealed.claim_salt
-    )
+    try:
+        sealed = SealedTemplate.seal(
+            template, claim=opened.claim, keys=vault.keys, shred=opened.shred, claim_salt=opened.sealed.claim_salt
+        )
+    finally:
+        if template is not opened.template:
+            template.wipe()
     return _Fresh(sealed, template is not opened.template)
 
 

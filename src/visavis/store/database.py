@@ -23,6 +23,8 @@ from visavis.store.migrate import REVISIONS, migrate, version_of
 
 _BUSY_S = 30
 _READING = "visavis_reading"
+_WRITING = 8170712367112
+"""Name of the lock that makes writers on PostgreSQL wait for each other."""
 
 
 class Database:
@@ -62,6 +64,10 @@ class Database:
     def writing(self) -> Iterator[Transaction]:
         """See `Store`."""
         with _translated(), self.engine.begin() as connection:
+            if (
+                connection.dialect.name == "postgresql"
+            ):  # as SQLite does: an erasure and an enrolment must not pass each other
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITING})")
             yield repositories.transaction(connection)
 
     @contextmanager

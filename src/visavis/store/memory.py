@@ -313,7 +313,10 @@ class Attempts:
         """See the Protocol."""
         if key in self.rows:
             record_id, failed, last = self.rows[key]
-            self.rows[key] = record_id, max(0, failed - 1), last
+            if failed <= 1:
+                del self.rows[key]
+            else:
+                self.rows[key] = record_id, failed - 1, last
 
     def clear(self, key: bytes) -> None:
         """See the Protocol."""

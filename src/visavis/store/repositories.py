@@ -250,9 +250,8 @@ class Attempts(_Repository):
     def undo(self, key: bytes) -> None:
         """See the Protocol."""
         failed = t.attempts.c.failed
-        self._connection.execute(
-            update(t.attempts).where(t.attempts.c.key == key, failed > 0).values(failed=failed - 1)
-        )
+        self._connection.execute(delete(t.attempts).where(t.attempts.c.key == key, failed <= 1))
+        self._connection.execute(update(t.attempts).where(t.attempts.c.key == key).values(failed=failed - 1))
 
     def clear(self, key: bytes) -> None:
         """See the Protocol."""
