@@ -471,10 +471,10 @@ def status_list_vector(issuer: str, address: str, revoked: list[int]) -> Vector:
 def audit_vector(events: list[tuple[str, dict[str, object]]]) -> Vector:
     """A log and its head."""
     lines = [
-        line_of({"at": f"2026-01-01T00:00:0{number}+00:00", "details": details, "event": event, "number": number})
+        line_of({"at": f"2026-01-01T00:00:0{number}.000000Z", "details": details, "event": event, "number": number})
         for number, (event, details) in enumerate(events, 1)
     ]
-    hashes, seed, at = chain(lines), fixed("audit seed"), "2026-01-01T00:01:00+00:00"
+    hashes, seed, at = chain(lines), fixed("audit seed"), "2026-01-01T00:01:00.000000Z"
     signature = sign(seed, head_message(len(lines), hashes[-1], at)).hex()
     head = {"at": at, "hash": hashes[-1].hex(), "key": public_of(seed).hex()}
     return {
