@@ -333,6 +333,25 @@ class TestFinish:
                 enrolment.finish()
         assert kept(vault) == 0
 
+    def test_nothing_is_kept_when_a_sweep_came_between(
+        self, vault: Vault, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that was held up for longer than pending references are left alone."""
+        put = vault.shreds.put
+
+        def put_late(record_id: bytes, shred: Secret) -> None:
+            put(record_id, shred)
+            clock.advance(hours=2)
+            assert sweep(vault).references == 1
+
+        with begin(vault) as enrolment:
+            enrolment.capture(ANNA.photo())
+            monkeypatch.setattr(vault.shreds, "put", put_late)
+            with pytest.raises(EnrolmentIncomplete, match="swept away"):
+                enrolment.finish()
+        with vault.store.reading() as tx:
+            assert tx.references.count() == 0
+
     def test_nothing_is_kept_when_the_shred_cannot_be(self, memory_vault: Vault, clock: Clock) -> None:
         def full(name: str) -> None:
             if name == "shreds.put":

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from visavis.errors import ConsentInvalid, StoreUnusable, SubjectEnrolled
+from visavis.errors import ConsentInvalid, EnrolmentIncomplete, StoreUnusable, SubjectEnrolled
 from visavis.session.audit import Detail, Event
 from visavis.session.ports import Transaction, Vault
 from visavis.session.value import Consent, Reference, ReferenceState
@@ -40,7 +40,8 @@ def keep(
     """Seal a template under a new claim and keep it. Returns the claim, of which no copy stays here.
 
     event: what the audit log says of it. replace: whether it takes the place of the subject's reference for the same purpose,
-    which is destroyed. Raises SubjectEnrolled where there is one and it must not, ConsentInvalid where the consent ended.
+    which is destroyed. Raises SubjectEnrolled where there is one and it must not, ConsentInvalid where the consent ended,
+    EnrolmentIncomplete where a sweep came between.
     """
     record_id, now = secrets.token_bytes(16), vault.clock()
     if passkey is None:
@@ -113,9 +114,12 @@ def _replaced(tx: Transaction, new: Reference, *, replace: bool) -> list[Referen
         raise ConsentInvalid("the time that was consented to is over")
     if subject is None or subject.erasing or consent is None or consent.withdrawn_at is not None:
         raise ConsentInvalid("the consent was withdrawn, or the subject erased, while the reference was made")
+    references = tx.references.of(new.subject_id)
+    if not any(each.record_id == new.record_id and each.state is ReferenceState.PENDING for each in references):
+        raise EnrolmentIncomplete("keeping the reference took so long that it was swept away; enrol again")
     others = [
         each
-        for each in tx.references.of(new.subject_id)
+        for each in references
         if each.purpose == new.purpose and each.state is ReferenceState.ACTIVE and each.expires_at > new.created_at
     ]
     if others and not replace:
