@@ -583,3 +583,10 @@ def test_the_drivers_own_errors_hide_what_was_sent(database: Database) -> None:
         connection.execute(row)
     assert data[32:48].hex() not in str(refusal.value)
     assert repr(data[32:48]) not in str(refusal.value)
+
+
+def test_two_threads_may_make_the_same_tables(postgresql_database: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        made = [pool.submit(Database.create, postgresql_database) for _ in range(2)]
+    for each in made:
+        each.result().close()

@@ -1,11 +1,15 @@
 """Bringing a database's tables up to date, with Alembic."""
 
+import threading
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 REVISIONS = ("0001",)
 """All there are, the newest first. They stand here too so that opening a database need not load Alembic."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Alembic keeps its context in a global."""
 
 
 def version_of(connection: Connection) -> str | None:
@@ -23,6 +27,6 @@ def migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    with engine.begin() as connection:
+    with _ONE_AT_A_TIME, engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
