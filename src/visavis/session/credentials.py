@@ -75,7 +75,8 @@ def issue_credential(
             details = {"subject": consent.subject_id, "cti": cti.hex(), "purpose": consent.text.purpose}
             tx.audit.append(Event.CREDENTIAL_ISSUED, {**details, "captures": enrolment.captures}, at=now)
             held = next((each for each in tx.consents.of(consent.subject_id) if each.id == consent.id), None)
-            if held is None or held.withdrawn_at is not None:
+            subject = tx.subjects.get(consent.subject_id)
+            if subject is None or subject.erasing or held is None or held.withdrawn_at is not None:
                 raise ConsentInvalid("the consent was withdrawn, or the subject erased, while the credential was made")
             index = _free(tx.credentials.taken(now=now))
             purposes = (consent.text.purpose,)

@@ -135,6 +135,7 @@ def _finish_erasure(vault: Vault, subject: Subject, retired: list[Reference]) ->
             ],
         }
         line = line_of(content)
+        _revoke(tx, subject.id, now)
         tx.credentials.detach(subject.id)
         tx.subjects.remove(subject.id)
         tx.audit.append(
