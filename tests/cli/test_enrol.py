@@ -244,6 +244,10 @@ class TestVerifyByClaim:
             (["--claim", "a", "reference.jpg", "probe.jpg"], "no photo of the reference"),
             (["--claim", "a", "probe.jpg", "--explain", "why.png"], "no photo of the reference"),
             (["--claim", "a"], "Missing argument"),
+            (["--credential", "a", "--subject", "someone", "probe.jpg"], "only with --claim"),
+            (["--claim", "a", "--holder", "h", "probe.jpg"], "only with --credential"),
+            (["reference.jpg", "probe.jpg", "--subject", "someone"], "only with --claim"),
+            (["reference.jpg", "probe.jpg", "--verifier-key", "k"], "only with --credential"),
         ],
     )
     def test_wrong_use(self, arguments: list[str], said: str) -> None:

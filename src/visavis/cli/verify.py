@@ -103,6 +103,20 @@ def verify(
     Both are files; `-` is standard input. With --claim or --credential there is no REFERENCE: the person must be the one who was
     enrolled, or to whom the credential was issued. Exit code: 0 match, 1 no match, 2 inconclusive, 3 fault or wrong use.
     """
+    by_claim, by_credential = (
+        {"--subject": subject},
+        {
+            "--holder": holder,
+            "--issuer": issuers,
+            "--status-list": status_lists,
+            "--verifier-key": verifier_keys,
+        },
+    )
+    unused = ({} if claim is not None else by_claim) | ({} if credential is not None else by_credential)
+    for option, value in unused.items():
+        if value:
+            needed = "--claim" if option in by_claim else "--credential"
+            raise click.UsageError(f"{option} says something only with {needed}; it would not be checked")
     if claim is not None or credential is not None:
         if claim is not None and credential is not None:
             raise click.UsageError("give a claim or a credential, not both")
