@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from visavis.errors import ConsentInvalid, EnrolmentIncomplete, StoreUnusable, SubjectEnrolled
 from visavis.session.audit import Detail, Event
@@ -82,9 +83,8 @@ def keep(
     except Exception:
         destroy(vault, [reference])
         raise
-    with suppress(
-        StoreUnusable
-    ):  # they open for nobody any more, and the next sweep finishes; the claim must not be lost
+    # They open for nobody any more, and the next sweep finishes what fails here; the claim must not be lost.
+    with suppress(StoreUnusable):
         destroy(vault, replaced)
     return claim
 
@@ -117,13 +117,16 @@ def _replaced(tx: Transaction, new: Reference, *, replace: bool) -> list[Referen
     references = tx.references.of(new.subject_id)
     if not any(each.record_id == new.record_id and each.state is ReferenceState.PENDING for each in references):
         raise EnrolmentIncomplete("keeping the reference took so long that it was swept away; enrol again")
+    return replaceable(references, new.purpose, now=new.created_at, replace=replace)
+
+
+def replaceable(references: Iterable[Reference], purpose: str, *, now: datetime, replace: bool) -> list[Reference]:
+    """A subject's references that can be opened for a purpose. Raises SubjectEnrolled where there are, and must not give way."""
     others = [
         each
         for each in references
-        if each.purpose == new.purpose and each.state is ReferenceState.ACTIVE and each.expires_at > new.created_at
+        if each.purpose == purpose and each.state is ReferenceState.ACTIVE and each.expires_at > now
     ]
     if others and not replace:
-        raise SubjectEnrolled(
-            f"the subject is enrolled for {new.purpose!r} already; replace the reference, or erase it"
-        )
+        raise SubjectEnrolled(f"the subject is enrolled for {purpose!r} already; replace the reference, or erase it")
     return others

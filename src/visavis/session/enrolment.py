@@ -17,9 +17,9 @@ from visavis.decision import PhotoReason, Policy, acquisition_reasons
 from visavis.embedding import Embedding
 from visavis.errors import EnrolmentIncomplete, InputInvalid, SubjectEnrolled
 from visavis.session.audit import Event
-from visavis.session.custody import PasskeyClaim, keep
+from visavis.session.custody import PasskeyClaim, keep, replaceable
 from visavis.session.ports import Vault
-from visavis.session.value import Consent, ConsentText, ReferenceState, Subject, check_name
+from visavis.session.value import Consent, ConsentText, Subject, check_name
 from visavis.template import Claim, Template
 from visavis.verifier import PhotoInput, Verifier
 
@@ -76,13 +76,7 @@ class Enrolment:
                 tx.subjects.add(person)
             if person.erasing:
                 raise SubjectEnrolled("the subject is being erased; wait until that is done")
-            if not replace and any(
-                each.purpose == consent.purpose and each.state is ReferenceState.ACTIVE and each.expires_at > now
-                for each in tx.references.of(person.id)
-            ):
-                raise SubjectEnrolled(
-                    f"the subject is enrolled for {consent.purpose!r} already; replace the reference, or erase it"
-                )
+            replaceable(tx.references.of(person.id), consent.purpose, now=now, replace=replace)
             recorded = Consent(f"con_{secrets.token_hex(12)}", person.id, consent, now, recorded_by)
             tx.consents.add(recorded)
             tx.audit.append(
