@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from visavis.decision import Decision, Policy
 from visavis.errors import ConsentInvalid, CredentialUnknown, StatusListFull, VisavisError
 from visavis.session.audit import Event
+from visavis.session.custody import require_consent
 from visavis.session.enrolment import Enrolment
 from visavis.session.ports import Store, Vault
 from visavis.session.probe import Models, Probe
@@ -74,10 +75,7 @@ def issue_credential(
         with vault.store.writing() as tx:  # (1)
             details = {"subject": consent.subject_id, "cti": cti.hex(), "purpose": consent.text.purpose}
             tx.audit.append(Event.CREDENTIAL_ISSUED, {**details, "captures": enrolment.captures}, at=now)
-            held = next((each for each in tx.consents.of(consent.subject_id) if each.id == consent.id), None)
-            subject = tx.subjects.get(consent.subject_id)
-            if subject is None or subject.erasing or held is None or held.withdrawn_at is not None:
-                raise ConsentInvalid("the consent was withdrawn, or the subject erased, while the credential was made")
+            require_consent(tx, consent.subject_id, consent.id)
             index = _free(tx.credentials.taken(now=now))
             purposes = (consent.text.purpose,)
             tx.credentials.add(Issued(cti, consent.subject_id, consent.id, index, purposes, now, expires_at))

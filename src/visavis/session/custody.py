@@ -108,16 +108,21 @@ def retire(tx: Transaction, references: Iterable[Reference]) -> list[Reference]:
 
 def _replaced(tx: Transaction, new: Reference, *, replace: bool) -> list[Reference]:
     """The references whose place the new one takes."""
-    subject = tx.subjects.get(new.subject_id)
-    consent = next((each for each in tx.consents.of(new.subject_id) if each.id == new.consent_id), None)
-    if consent is not None and consent.ends_at <= new.created_at:
+    if new.expires_at <= new.created_at:
         raise ConsentInvalid("the time that was consented to is over")
-    if subject is None or subject.erasing or consent is None or consent.withdrawn_at is not None:
-        raise ConsentInvalid("the consent was withdrawn, or the subject erased, while the reference was made")
+    require_consent(tx, new.subject_id, new.consent_id)
     references = tx.references.of(new.subject_id)
     if not any(each.record_id == new.record_id and each.state is ReferenceState.PENDING for each in references):
         raise EnrolmentIncomplete("keeping the reference took so long that it was swept away; enrol again")
     return replaceable(references, new.purpose, now=new.created_at, replace=replace)
+
+
+def require_consent(tx: Transaction, subject_id: str, consent_id: str) -> None:
+    """Raises ConsentInvalid where the consent was withdrawn, or the subject is being erased."""
+    subject = tx.subjects.get(subject_id)
+    consent = next((each for each in tx.consents.of(subject_id) if each.id == consent_id), None)
+    if subject is None or subject.erasing or consent is None or consent.withdrawn_at is not None:
+        raise ConsentInvalid("the consent was withdrawn, or the subject erased, meanwhile")
 
 
 def replaceable(references: Iterable[Reference], purpose: str, *, now: datetime, replace: bool) -> list[Reference]:
