@@ -210,7 +210,8 @@ def stores(folder: Path, postgresql: str | None) -> Iterator[list[tuple[str, Sto
     files: list[Database | FileShreds] = []
     for name, where in (("sqlite", folder / "visavis.db"), ("postgresql", postgresql)):
         if where is not None:
-            database, shreds = Database.create(where), FileShreds.create(folder / f"{name}.shreds")
+            database = Database.create(where)
+            shreds = FileShreds.create(folder / f"{name}.shreds", database.id)
             files.extend((database, shreds))
             found.append((name, database, shreds))
     yield found
@@ -240,7 +241,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     f"median {rate['median_ms']:.2f} ms, p99 {rate['p99_ms']:.2f} ms; refusals AUC {auc:.3f}"
                 )
         figures["rows"] = {}
-        database, shreds = Database.create(folder / "rows.db"), FileShreds.create(folder / "rows.shreds")
+        database = Database.create(folder / "rows.db")
+        shreds = FileShreds.create(folder / "rows.shreds", database.id)
         bench = Bench(verifier, database, shreds, keys)
         enrolled = 1
         for rows in options.rows:

@@ -54,7 +54,19 @@ class TestPaths:
         settings = Settings.read({f"VISAVIS_{name.upper()}": "~/visavis"})
         assert getattr(settings, name) == tmp_path / "visavis"
 
-    @pytest.mark.parametrize("name", ["VISAVIS_MODEL", "VISAVIS_MODELS", "VISAVIS_CACHE", "VISAVIS_CALIBRATION"])
+    def test_older_models_are_listed_like_folders_in_path(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        listed = os.pathsep.join(("one.toml", "", "~/two.toml"))
+        assert Settings.read({"VISAVIS_OLDER_MODELS": listed}).older_models == (Path("one.toml"), tmp_path / "two.toml")
+        assert Settings.read({}).older_models == ()
+
+    @pytest.mark.parametrize(
+        "name",
+        ["VISAVIS_MODEL", "VISAVIS_MODELS", "VISAVIS_CACHE", "VISAVIS_CALIBRATION", "VISAVIS_OLDER_MODELS"],
+    )
     def test_nobodys_home_is_refused(self, name: str) -> None:
         with pytest.raises(InputInvalid, match=name) as caught:
             Settings.read({name: "~nobody-has-this-name/visavis"})

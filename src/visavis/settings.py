@@ -1,6 +1,7 @@
 """Settings from the environment, read here and nowhere else.
 
 VISAVIS_MODEL    manifest of another embedding model
+VISAVIS_OLDER_MODELS  manifests of models that references were made with before, as PATH lists folders
 VISAVIS_MODELS   folder in which model files are looked for first
 VISAVIS_CACHE    folder for downloaded, folded and compiled models; `none` keeps none
 VISAVIS_ENGINE   openvino (default), onnxruntime or cuda
@@ -38,6 +39,7 @@ class Settings:
     engine: EngineName
     threads: int | None
     calibration: Path | None = None
+    older_models: tuple[Path, ...] = ()
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -56,6 +58,7 @@ class Settings:
             engine=engine,
             threads=int(threads) if threads else None,
             calibration=_path("VISAVIS_CALIBRATION", environment),
+            older_models=_paths("VISAVIS_OLDER_MODELS", environment),
         )
 
 
@@ -71,9 +74,14 @@ def user_calibration(model_sha256: str) -> Path | None:
 
 
 def _path(name: str, environment: Mapping[str, str]) -> Path | None:
-    value = environment.get(name)
+    return next(iter(_paths(name, environment, separator=None)), None)
+
+
+def _paths(name: str, environment: Mapping[str, str], separator: str | None = os.pathsep) -> tuple[Path, ...]:
+    value = environment.get(name, "")
     try:
-        return Path(value).expanduser() if value else None
+        parts = value.split(separator) if separator else [value]
+        return tuple(Path(each).expanduser() for each in parts if each)
     except RuntimeError as error:  # `~someone` who has no home
         raise InputInvalid(f"{name} is no path that can be resolved: {error}") from error
 

@@ -1,6 +1,7 @@
 """Tests of the shell: the real program, mostly called in this process, and as a process where that is the point."""
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -89,4 +90,15 @@ def own_model(folder: Path, *, calibrated: bool = True) -> Path:
         text = text[: text.index("[calibration]")]
     manifest = folder / "mine.toml"
     manifest.write_text(text, encoding="utf-8")
+    return manifest
+
+
+def older_model(folder: Path) -> Path:
+    """The same with another producer's name in the model's file, and so with another hash: to visavis, another model."""
+    manifest, card = own_model(folder), shipped_card(SFACE)
+    model = folder / card.file
+    model.write_bytes(model.read_bytes() + b"\x12\x05older")  # producer_name in ONNX's ModelProto
+    sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+    for file in (manifest, folder / f"{SFACE}.calibration.json"):
+        file.write_text(file.read_text(encoding="utf-8").replace(card.sha256, sha256), encoding="utf-8")
     return manifest

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli import Answer, call, command, process
+from tests.cli import Answer, call, command, older_model, process
 from visavis.image import Photo
 from visavis.template import read_qr
 
@@ -154,7 +154,7 @@ class TestEnrol:
 
     def test_six_photos_are_too_many(self, place: Path, photos: Path) -> None:
         answer = call("enrol", "me", *[photos / "P001-portrait.jpg"] * 6, "--consent", place / "consent.txt")
-        assert "at most five" in answer.wrong_use
+        assert "at most 5" in answer.wrong_use
 
     @pytest.mark.parametrize(
         ("options", "code"),
@@ -284,6 +284,38 @@ class TestRenew:
         assert "VC1:" in answer.out
 
 
+class TestOlderModels:
+    def test_a_reference_of_an_older_model_is_compared_with_it(
+        self, place: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (place / "older").mkdir()
+        manifest = older_model(place / "older")
+        claim = claim_of(place, photos, "P001", "--model", str(manifest))
+        casual = photos / "P001-casual.jpg"
+        assert call("verify", "--claim", claim, casual).fault.endswith("[model_mismatch]")
+        monkeypatch.setenv("VISAVIS_OLDER_MODELS", os.pathsep.join((str(manifest), str(manifest))))
+        answer = call("verify", "--claim", claim, casual, "--json")
+        assert answer.code == 0
+        assert answer.json["model"]["sha256"] in manifest.read_text(encoding="utf-8")
+        assert call("claim", "renew", "--claim", claim, casual).code == 0
+
+
+class TestClaimFiles:
+    @pytest.mark.parametrize("form", ["\ufeff{}", "{}\r\n", "\n  {}  \n"])
+    def test_as_editors_write_them(self, form: str, place: Path, photos: Path) -> None:
+        claim = claim_of(place, photos)
+        claim.write_text(form.format(claim.read_text().strip()), encoding="utf-8")
+        assert call("verify", "--claim", claim, photos / "P001-casual.jpg").code == 0
+
+    @pytest.mark.parametrize("form", ["{}", " {}", "\n{}"])
+    def test_on_the_command_line_they_are_refused_and_not_repeated(self, form: str, place: Path, photos: Path) -> None:
+        text = claim_of(place, photos).read_text().strip()
+        for claim in (form.format(text), form.format(text.lower())):
+            fault = call("verify", "--claim", claim, photos / "P001-casual.jpg").fault
+            assert "on the command line" in fault
+            assert text[4:20].lower() not in fault.lower()
+
+
 class TestSubject:
     def test_they_are_listed_by_name(self, place: Path, photos: Path) -> None:
         assert call("subject", "list").err == "nobody is enrolled\n"
@@ -328,15 +360,34 @@ class TestSubject:
 
     def test_withdrawal_destroys_what_was_consented_to(self, place: Path, photos: Path) -> None:
         claim = claim_of(place, photos)
-        assert call("subject", "withdraw", "account P001", "--purpose", "door").fault.endswith("[consent_invalid]")
-        assert call("subject", "withdraw", "account P001").code == 0
+        other = call("subject", "withdraw", "account P001", "--purpose", "door", "--yes")
+        assert other.fault.endswith("[consent_invalid]")
+        environment = {"VISAVIS_FOLDER": str(place / "installation")}
+        assert process("subject", "withdraw", "account P001", stdin=b"n\n", environment=environment).code == 3
+        answer = process("subject", "withdraw", "account P001", stdin=b"y\n", environment=environment)
+        assert answer.out == "withdrew 1 consents, destroyed 1 references, revoked 0 credentials\n"
         assert call("verify", "--claim", claim, photos / "P001-casual.jpg").fault.endswith("[claim_refused]")
-        assert call("subject", "sweep", "--json").json == {"references": 0, "orphans": 0, "subjects": 1}
-        assert call("subject", "sweep").out == "0 references, 0 orphans, 0 subjects swept\n"
+        swept = call("subject", "sweep", "--json").json
+        assert [len(receipt["signature"]) for receipt in swept.pop("subjects")] == [128]
+        assert swept == {"references": 0, "orphans": 0, "shreds": 0}
+        assert call("subject", "sweep").out.endswith("0 shreds without a reference; erased 0 subjects\n")
+
+    def test_what_holds_personal_data_goes_to_a_new_file_of_its_owners(self, place: Path, photos: Path) -> None:
+        enrol(place, photos)
+        old = place / "old"
+        old.write_text("kept")
+        assert call("subject", "export", "account P001", "--out", old).fault.endswith("[output_unwritable]")
+        erase = ("subject", "erase", "account P001", "--yes", "--receipt")
+        assert call(*erase, old).fault.endswith("[output_unwritable]")
+        assert call(*erase, place / "nowhere" / "receipt").fault.endswith("[output_unwritable]")
+        assert len(call("subject", "list", "--json").json) == 1  # nothing is erased whose receipt would be lost
+        assert old.read_text() == "kept"
+        assert call("subject", "export", "account P001", "--out", place / "held").code == 0
+        assert stat.S_IMODE((place / "held").stat().st_mode) == 0o600
 
     @pytest.mark.parametrize("action", ["export", "erase", "withdraw"])
     def test_nobody_of_that_name(self, action: str, place: Path) -> None:
-        options = ["--yes"] if action == "erase" else []
+        options = [] if action == "export" else ["--yes"]
         assert call("subject", action, "nobody", *options).fault.endswith("[subject_unknown]")
 
 

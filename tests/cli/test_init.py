@@ -1,10 +1,15 @@
 import json
+import sqlite3
 import stat
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.cli import call
+from tests.cli import call, process
+from tests.store import reference, sealed
+from visavis.session import Head
 from visavis.store import Database
 from visavis.template import FileKeys
 
@@ -30,13 +35,56 @@ class TestInit:
         assert Path(answer.json["settings"]).is_relative_to(Path.home())
         assert call("subject", "list").code == 0
 
-    def test_again_it_keeps_what_is_there_and_makes_what_is_missing(self, tmp_path: Path) -> None:
+    def test_again_it_changes_nothing(self, tmp_path: Path) -> None:
         call("init", "--folder", tmp_path, "--issuer", "https://issuer.example", "--shred-backup-days", "7")
-        before = {path: path.read_bytes() for path in (*(tmp_path / "keys").iterdir(), tmp_path / "visavis.toml")}
-        (tmp_path / "keys" / "issuer-0001.key").unlink()
-        assert call("init", "--folder", tmp_path, "--issuer", "https://another.example").code == 0
-        after = {path: path.read_bytes() for path in before}
-        assert {path for path in before if before[path] != after[path]} == {tmp_path / "keys" / "issuer-0001.key"}
+        files = [*(tmp_path / "keys").iterdir(), *(tmp_path / name for name in ("visavis.toml", "shreds.db"))]
+        before = [path.read_bytes() for path in files]
+        assert call("init", "--folder", tmp_path).code == 0
+        assert call("init", "--folder", tmp_path, "--shred-backup-days", "7").code == 0
+        for option in (("--issuer", "https://another.example"), ("--shred-backup-days", "0"), ("--status-list", "x")):
+            fault = call("init", "--folder", tmp_path, *option).fault
+            assert f"says otherwise than {option[0]}; change it there" in fault
+        assert [path.read_bytes() for path in files] == before
+
+    @pytest.mark.parametrize(
+        "part", ["shreds.db", "visavis.db", "keys", "keys/operator-0001.key", "keys/verifier-0001.key"]
+    )
+    def test_a_part_that_is_gone_is_not_made_anew_unless_one_says_so(self, part: str, tmp_path: Path) -> None:
+        """Its volume may not be mounted."""
+        call("init", "--folder", tmp_path)
+        away = tmp_path / "away"
+        (tmp_path / part).rename(away)
+        assert "is its volume mounted?" in call("init", "--folder", tmp_path).fault
+        assert not (tmp_path / part).exists()
+        if part == "visavis.db":  # its shreds are of no use to a new one
+            assert "of another installation" in call("init", "--folder", tmp_path, "--make-missing").fault
+            (tmp_path / "visavis.db").unlink()
+        else:
+            assert call("init", "--folder", tmp_path, "--make-missing").code == 0
+            assert call("subject", "list", "--folder", tmp_path).code == 0
+
+    def test_one_that_broke_off_is_completed(self, tmp_path: Path) -> None:
+        FileKeys.create(tmp_path / "keys")
+        key = (tmp_path / "keys" / "operator-0001.key").read_bytes()
+        assert call("init", "--folder", tmp_path).code == 0
+        assert (tmp_path / "keys" / "operator-0001.key").read_bytes() == key
+
+    def test_the_shreds_of_another_installation_are_refused(self, tmp_path: Path) -> None:
+        for name in ("one", "two"):
+            call("init", "--folder", tmp_path / name)
+        (tmp_path / "one" / "shreds.db").replace(tmp_path / "two" / "shreds.db")
+        assert "of another installation" in call("subject", "list", "--folder", tmp_path / "two").fault
+
+    @pytest.mark.parametrize("name", ["shreds.db", "visavis.db"])
+    def test_a_store_that_others_can_read_is_refused(self, name: str, tmp_path: Path) -> None:
+        call("init", "--folder", tmp_path)
+        (tmp_path / name).chmod(0o640)
+        assert "chmod 600" in call("subject", "list", "--folder", tmp_path).fault
+
+    def test_a_folder_into_which_others_can_put_keys_is_refused(self, tmp_path: Path) -> None:
+        call("init", "--folder", tmp_path)
+        (tmp_path / "keys").chmod(0o770)
+        assert "chmod 700" in call("subject", "list", "--folder", tmp_path).fault
 
     def test_parts_can_lie_elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VISAVIS_FOLDER", str(tmp_path / "main"))
@@ -119,11 +167,38 @@ class TestKeys:
             "references": {},
         }
         assert "operator 1, 2" in call("keys", "list", "--folder", tmp_path).out
+        assert call("keys", "retire", "operator", "1", "--yes", "--folder", tmp_path).code == 0
+        assert call("keys", "list", "--folder", tmp_path, "--json").json["versions"]["operator"] == [2]
+        for version in ("1", "2", "3"):
+            assert "no old version" in call("keys", "retire", "operator", version, "--yes", "--folder", tmp_path).fault
         exported = call("audit", "export", "--folder", tmp_path).out.splitlines()
         assert [json.loads(line)["details"] for line in exported] == [
             {"kind": "operator", "version": 2},
             {"kind": "audit", "version": 2},
+            {"kind": "operator", "version": 1},
         ]
+
+    def test_retiring_asks_first(self, tmp_path: Path) -> None:
+        call("init", "--folder", tmp_path)
+        call("keys", "rotate", "--kind", "issuer", "--folder", tmp_path)
+        assert process("keys", "retire", "issuer", "1", "--folder", tmp_path, stdin=b"n\n").code == 3
+        assert call("keys", "list", "--folder", tmp_path, "--json").json["versions"]["issuer"] == [1, 2]
+        assert process("keys", "retire", "issuer", "1", "--folder", tmp_path, stdin=b"y\n").code == 0
+        assert call("keys", "list", "--folder", tmp_path, "--json").json["versions"]["issuer"] == [2]
+
+    def test_a_key_that_seals_references_is_not_retired_or_made_again(self, tmp_path: Path) -> None:
+        """Two keys under one version would be worse than none."""
+        call("init", "--folder", tmp_path)
+        call("keys", "rotate", "--folder", tmp_path)
+        with closing(Database.open(tmp_path / "visavis.db")) as database, database.writing() as tx:
+            tx.references.add(reference(), sealed(key_version=1))
+            tx.references.add(reference(), sealed(key_version=2))
+        assert (
+            "1 references are still sealed"
+            in call("keys", "retire", "operator", "1", "--yes", "--folder", tmp_path).fault
+        )
+        (tmp_path / "keys" / "operator-0002.key").unlink()
+        assert "sealed under version 2, which is not here" in call("keys", "rotate", "--folder", tmp_path).fault
 
 
 class TestAudit:
@@ -138,13 +213,71 @@ class TestAudit:
         answer = call("audit", "verify", "--folder", folder)
         assert answer.code == 0
         assert answer.out.startswith("3 entries, one chain\nnothing is proven yet")
-        assert call("audit", "verify", "--folder", folder, "--json").json == {"entries": 3, "proven": 0}
+        assert call("audit", "verify", "--folder", folder, "--json").json == {
+            "entries": 3,
+            "proven": 0,
+            "own_heads": 0,
+        }
 
     def test_a_head_proves_what_came_before_it(self, folder: Path) -> None:
         line = call("audit", "head", "--folder", folder).out
         call("keys", "rotate", "--kind", "audit", "--folder", folder)
-        assert call("audit", "verify", "--folder", folder, "--json").json == {"entries": 4, "proven": 3}
-        assert (folder / "audit-heads.jsonl").read_text() == line
+        own = call("audit", "verify", "--folder", folder, "--json").json
+        assert own == {"entries": 4, "proven": 0, "own_heads": 3}
+        assert "keep heads elsewhere" in call("audit", "verify", "--folder", folder).out
+        heads = folder / "audit-heads.jsonl"
+        assert heads.read_text() == line
+        heads.write_text(f"\n{line}\n")
+        given = call("audit", "verify", "--folder", folder, "--heads", heads, "--json").json
+        assert given == {"entries": 4, "proven": 3, "own_heads": 0}
+        assert "proven up to entry 3" in call("audit", "verify", "--folder", folder, "--heads", heads).out
+
+    def test_an_export_is_verified_without_the_installation(self, folder: Path, tmp_path: Path) -> None:
+        line = call("audit", "head", "--folder", folder, "--out", tmp_path / "heads").out
+        call("audit", "export", "--folder", folder, "--out", tmp_path / "log")
+        given = ("--log", tmp_path / "log", "--heads", tmp_path / "heads")
+        nowhere = ("--folder", tmp_path / "nowhere")
+        key = json.loads(line)["key"]
+        assert call("audit", "verify", *given, "--key", key, *nowhere, "--json").json["proven"] == 3
+        assert "not this log's" in call("audit", "verify", *given, "--key", "00" * 32, *nowhere).fault
+        assert call("audit", "verify", *given, *nowhere).fault.endswith("[input_invalid]")
+        assert call("audit", "verify", *given, "--folder", folder).code == 0
+        assert "expected a public key" in call("audit", "verify", *given, "--key", "zz").fault
+        text = (tmp_path / "log").read_text()
+        (tmp_path / "log").write_text(text.replace('"version": 3', '"version": 4'))
+        assert "entry 2, or one before it, was changed" in call("audit", "verify", *given, "--key", key).fault
+        (tmp_path / "log").write_text(text + "junk\n")
+        assert "line 4 is no entry" in call("audit", "verify", *given, "--key", key).fault
+        assert call("audit", "verify", "--log", tmp_path / "none", "--key", key).fault.endswith("[input_invalid]")
+
+    def test_an_empty_log_is_not_another_ones(self, folder: Path, tmp_path: Path) -> None:
+        head = Head.sign(0, bytes([1]) * 32, signer=FileKeys(folder / "keys").signer("audit"), at=datetime.now(UTC))
+        (tmp_path / "head").write_text(head.to_line() + "\n")
+        assert (
+            "another log's beginning" in call("audit", "verify", "--folder", folder, "--heads", tmp_path / "head").fault
+        )
+
+    def test_a_restored_database_is_brought_up_to_its_log(self, folder: Path, tmp_path: Path) -> None:
+        with closing(sqlite3.connect(folder / "visavis.db")) as one, closing(sqlite3.connect(tmp_path / "copy")) as two:
+            one.backup(two)
+        call("keys", "rotate", "--folder", folder)
+        call("audit", "head", "--folder", folder, "--out", tmp_path / "head")
+        call("audit", "export", "--folder", folder, "--out", tmp_path / "log")
+        for name in ("visavis.db-wal", "visavis.db-shm"):
+            (folder / name).unlink(missing_ok=True)
+        (folder / "visavis.db").write_bytes((tmp_path / "copy").read_bytes())
+        (tmp_path / "other").write_text("{}")
+        assert call("audit", "restore", tmp_path / "other", "--folder", folder).fault.endswith("[audit_broken]")
+        options = (tmp_path / "log", "--heads", tmp_path / "head", "--folder", folder)
+        assert call("audit", "restore", *options, "--json").json == {
+            "entries": 1,
+            "credentials": 0,
+            "revoked": 0,
+            "consents": 0,
+            "subjects": [],
+        }
+        assert call("audit", "restore", *options).out.startswith("put back 0 entries")
+        assert call("audit", "verify", "--heads", tmp_path / "head", "--folder", folder, "--json").json["proven"] == 4
 
     def test_a_head_kept_elsewhere_finds_what_was_changed(self, folder: Path, tmp_path: Path) -> None:
         kept = tmp_path / "elsewhere.jsonl"

@@ -202,6 +202,7 @@ def renew(
     claim: Claim,
     photo: PhotoInput,
     *,
+    policy: str = "1e-4",
     expected: str | None = None,
     models: Models | None = None,
     **how: Any,
@@ -212,7 +213,7 @@ def renew(
         models or Models(Prepared()),
         claim=claim.text(),
         probe=Probe([photo]),
-        policy="1e-4",
+        policy=policy,
         expected=Expected("door", expected),
         **how,
     )[1]
@@ -288,6 +289,10 @@ class Spy:
         self._tell("reading")
         with self._store.reading() as tx:
             yield self._watched(tx)
+
+    def scrub(self) -> None:
+        self._tell("scrub")
+        self._store.scrub()
 
     def _watched(self, tx: Transaction) -> Transaction:
         return Transaction(

@@ -33,7 +33,8 @@ def make_vault(tmp_path: Path, clock: Clock, request: pytest.FixtureRequest) -> 
                 store, shreds = MemoryStore(), MemoryShreds()
             else:
                 where = tmp_path / "visavis.db" if kind == "sqlite" else request.getfixturevalue("postgresql_database")
-                store, shreds = Database.create(where), FileShreds.create(tmp_path / "shreds.db")
+                store = Database.create(where)
+                shreds = FileShreds.create(tmp_path / "shreds.db", store.id)
                 closing.callback(store.close)
                 closing.callback(shreds.close)
             keys = FileKeys.create(tmp_path / "keys")

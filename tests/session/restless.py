@@ -37,9 +37,10 @@ UNHURRIED = AttemptLimits(openings_per_minute=10**9)
 def open_vault(folder: Path) -> Vault:
     """The installation in a folder, made if it is not there yet."""
     keys = FileKeys.create(folder / "keys")
+    store = Database.create(folder / "visavis.db")
     return Vault(
-        store=Database.create(folder / "visavis.db"),
-        shreds=FileShreds.create(folder / "shreds.db"),
+        store=store,
+        shreds=FileShreds.create(folder / "shreds.db", store.id),
         keys=keys,
         audit_signer=keys.signer("audit"),
     )

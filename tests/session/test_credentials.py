@@ -54,6 +54,7 @@ from visavis.session import (
     issue_credential,
     revoke_credential,
     sign_status_list,
+    stamp,
     verify_credential,
     withdraw_consent,
 )
@@ -148,11 +149,17 @@ class TestIssuing:
 
     def test_it_is_logged_by_its_id(self, vault: Vault, office: Issuing) -> None:
         credential, _ = issue(vault, office)
+        mine = subject_id(vault)
+        with vault.store.reading() as tx:
+            (consent,) = tx.consents.of(mine)
         assert log(vault)[-1]["event"] == "credential_issued"
         assert log(vault)[-1]["details"] == {
             "subject": subject_id(vault),
             "cti": credential.cti.hex(),
             "purpose": "door",
+            "consent": consent.id,
+            "index": credential.index,
+            "expires_at": stamp(credential.expires_at),
             "captures": 3,
         }
 
@@ -219,7 +226,10 @@ class TestIssuing:
             issue(vault, office)
         assert refusal.value.code == "status_list_full"
         assert events(vault).count("credential_issued") == 3
-        clock.advance(days=30)
+        clock.advance(days=31, seconds=-1)
+        with pytest.raises(StatusListFull):  # a status list of yesterday may still call it revoked
+            issue(vault, office)
+        clock.advance(seconds=1)
         assert issue(vault, office)[0].index in places
 
     def test_nothing_is_kept_without_a_photo(self, vault: Vault, office: Issuing) -> None:
@@ -417,6 +427,7 @@ class TestVerifying:
         assert log(vault)[-1]["event"] == "credential_verified"
         assert log(vault)[-1]["details"] == {
             "cti": credential.cti.hex(),
+            "subject": subject_id(vault),
             "purpose": "door",
             "policy": "1e-4",
             "outcome": outcome,

@@ -1,5 +1,7 @@
 """Enrolment: the consent first, five good photos of one person at most, one claim handed out once, and nothing kept otherwise."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +47,7 @@ from visavis.session import (
     PasskeyClaim,
     Probe,
     ReferenceState,
+    Transaction,
     Vault,
     erase_subject,
     sweep,
@@ -386,6 +389,39 @@ class TestFinish:
         assert kept(vault) == 0
         assert events(vault) == ["consent_recorded"]
         assert spy.count()["shreds.destroy"] == 1
+
+    def test_a_claim_is_not_lost_with_the_connection_after_all_was_kept(self, vault: Vault) -> None:
+        """The database has committed, and the answer never came."""
+        old = enrol(vault, ANNA)
+
+        class Lossy(Spy):
+            @contextmanager
+            def writing(self) -> Iterator[Transaction]:
+                with super().writing() as tx:
+                    yield tx
+                if "references.set_state" in self.calls and self.calls.count("shreds.put") == 1:
+                    self.calls.append("shreds.put")
+                    raise StoreUnusable("the connection was lost")
+
+        with begin(Lossy(vault).vault, replaces=True) as enrolment:
+            enrolment.capture(ANNA.photo())
+            claim = enrolment.finish()
+        assert verify(vault, claim, ANNA.photo(1)).decision.outcome is Outcome.MATCH
+        assert list(vault.shreds.missing([old.record_id])) == [old.record_id]
+
+    def test_nor_when_one_is_impatient_just_then(self, vault: Vault) -> None:
+        old = enrol(vault, ANNA)
+
+        def interrupt(name: str) -> None:
+            if name == "shreds.destroy":
+                raise KeyboardInterrupt
+
+        with begin(Spy(vault, interrupt).vault, replaces=True) as enrolment:
+            enrolment.capture(ANNA.photo())
+            claim = enrolment.finish()
+        assert verify(vault, claim, ANNA.photo(1)).decision.outcome is Outcome.MATCH
+        assert sweep(vault).references == 1
+        assert list(vault.shreds.missing([old.record_id])) == [old.record_id]
 
     def test_the_row_comes_before_the_shred_and_both_before_it_is_active(self, vault: Vault) -> None:
         spy = Spy(vault)

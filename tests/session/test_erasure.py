@@ -33,8 +33,8 @@ from visavis.session import (
     Issued,
     Reference,
     ReferenceState,
-    Swept,
     Vault,
+    Withdrawn,
     erase_subject,
     stamp,
     sweep,
@@ -47,8 +47,14 @@ from visavis.store import Database, FileShreds
 from visavis.template import Claim, FileKeys, Secret
 
 ANNA, BELA = Person(1), Person(2)
-NOTHING = Swept(0, 0, 0)
+NOTHING = (0, 0, 0, 0)
 DAY = timedelta(days=1)
+
+
+def swept(vault: Vault, *, allow_many: bool = False) -> tuple[int, int, int, int]:
+    """What a sweep found: references, orphans, shreds without a reference, and subjects."""
+    done = sweep(vault, allow_many=allow_many)
+    return done.references, done.orphans, done.shreds, len(done.subjects)
 
 
 def credential(vault: Vault, name: str = "anna", *, days: int = 30, purpose: str = "door") -> Issued:
@@ -141,12 +147,19 @@ class TestErasing:
         closed, destroyed = spy.calls.index("references.set_state"), spy.calls.index("shreds.destroy")
         assert "keep" in spy.calls[closed:destroyed]
 
+    def test_the_database_keeps_no_deleted_name_in_a_log_of_its_own(self, sqlite_vault: Vault, tmp_path: Path) -> None:
+        enrol(sqlite_vault, ANNA, "anna karenina")
+        files = [tmp_path / "visavis.db", tmp_path / "visavis.db-wal"]
+        assert any(b"karenina" in path.read_bytes() for path in files)
+        erase_subject(sqlite_vault, subject_id(sqlite_vault, "anna karenina"))
+        assert not any(b"karenina" in path.read_bytes() for path in files)
+
     def test_it_is_logged_by_its_beginning_and_its_end(self, vault: Vault) -> None:
         enrol(vault, ANNA)
         mine = subject_id(vault)
         erase_subject(vault, mine)
         begun, erased = log(vault)[-2:]
-        assert (begun["event"], begun["details"]) == ("erasure_begun", {"subject": mine})
+        assert (begun["event"], begun["details"]) == ("erasure_begun", {"subject": mine, "references": 1})
         assert erased["event"] == "erased"
         assert set(erased["details"]) == {"subject", "receipt_sha256"}
         assert "anna" not in str(log(vault))
@@ -226,6 +239,7 @@ def copy(source: Path, target: Path) -> Path:
     """A back-up as SQLite makes one."""
     with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(target)) as made:
         original.backup(made)
+    target.chmod(0o600)
     return target
 
 
@@ -236,7 +250,8 @@ class TestBackups:
         opened: list[Database | FileShreds] = []
 
         def restore(database: Path, shreds: Path) -> Vault:
-            store, apart = Database.open(database), FileShreds.open(shreds)
+            store = Database.open(database)
+            apart = FileShreds.open(shreds, store.id)
             opened.extend((store, apart))
             return replace(sqlite_vault, store=store, shreds=apart)
 
@@ -287,7 +302,7 @@ class TestBackups:
         backup = copy(tmp_path / "visavis.db", tmp_path / "backup.db")
         erase_subject(sqlite_vault, subject_id(sqlite_vault))
         old = restored(backup, tmp_path / "shreds.db")
-        assert sweep(old) == Swept(references=0, orphans=1, subjects=0)
+        assert swept(old) == (0, 1, 0, 0)
         with old.store.reading() as tx:
             assert tx.references.count() == 1
         assert opens(old, bela, BELA)
@@ -314,7 +329,7 @@ class TestWithdrawal:
         mine = subject_id(vault)
         revoked, good = credential(vault), credential(vault, purpose="payment")
         clock.advance(days=1)
-        assert withdraw_consent(vault, mine, "door") == 1
+        assert withdraw_consent(vault, mine, "door") == Withdrawn(consents=1, references=1, credentials=1)
         assert not opens(vault, door)
         assert opens(vault, till, purpose="payment")
         assert list(vault.shreds.missing([door.record_id, till.record_id])) == [door.record_id]
@@ -336,7 +351,7 @@ class TestWithdrawal:
     def test_all_consents_for_the_purpose_go(self, vault: Vault) -> None:
         begin(vault)
         begin(vault)
-        assert withdraw_consent(vault, subject_id(vault), "door") == 2
+        assert withdraw_consent(vault, subject_id(vault), "door").consents == 2
 
     def test_one_that_is_not_there(self, vault: Vault) -> None:
         enrol(vault, ANNA)
@@ -365,7 +380,7 @@ class TestWithdrawal:
         enrol(vault, ANNA)
         mine = subject_id(vault)
         withdraw_consent(vault, mine, "door")
-        assert sweep(vault) == Swept(0, 0, subjects=1)
+        assert swept(vault) == (0, 0, 0, 1)
         with vault.store.reading() as tx:
             assert tx.subjects.get(mine) is None
 
@@ -383,7 +398,7 @@ class TestSweep:
         claim = enrol(vault, ANNA)
         clock.advance(days=364)
         before = log(vault)
-        assert sweep(vault) == NOTHING
+        assert swept(vault) == NOTHING
         assert log(vault) == before
         assert opens(vault, claim)
 
@@ -395,7 +410,7 @@ class TestSweep:
         assert states(vault, subject_id(vault)) == {}
         assert list(vault.shreds.missing([claim.record_id])) == [claim.record_id]
         assert log(vault)[-1]["event"] == "swept"
-        assert log(vault)[-1]["details"] == {"references": 1, "orphans": 0, "subjects": 0}
+        assert log(vault)[-1]["details"] == {"references": 1, "orphans": 0, "shreds": 0, "subjects": 0}
 
     @pytest.mark.parametrize("shred", [True, False])
     def test_an_enrolment_that_broke_off_is_destroyed_after_an_hour(
@@ -404,9 +419,9 @@ class TestSweep:
         claim = enrol(vault, ANNA)
         broken_off = add(vault, shred=shred, state=ReferenceState.PENDING)
         clock.now += PENDING_MAX
-        assert sweep(vault) == NOTHING
+        assert swept(vault) == NOTHING
         clock.advance(seconds=1)
-        assert sweep(vault) == Swept(references=1, orphans=0, subjects=0)
+        assert swept(vault) == (1, 0, 0, 0)
         assert list(states(vault, subject_id(vault))) == [claim.record_id]
         assert list(vault.shreds.missing([broken_off.record_id])) == [broken_off.record_id]
 
@@ -414,7 +429,7 @@ class TestSweep:
         claim, other = enrol(vault, ANNA, days=10), enrol(vault, BELA, "bela", days=20)
         mine = subject_id(vault)
         clock.advance(days=10)
-        assert sweep(vault) == Swept(references=1, orphans=0, subjects=1)
+        assert swept(vault) == (1, 0, 0, 1)
         assert list(vault.shreds.missing([claim.record_id])) == [claim.record_id]
         with vault.store.reading() as tx:
             assert tx.subjects.get(mine) is None
@@ -428,26 +443,79 @@ class TestSweep:
         with vault.store.writing() as tx:
             tx.consents.withdraw(tx.consents.of(mine)[0].id, clock.now)
         clock.advance(days=9)
-        assert sweep(vault) == NOTHING
+        assert swept(vault) == NOTHING
         clock.advance(days=1)
-        assert sweep(vault).subjects == 1
+        assert len(sweep(vault).subjects) == 1
 
     def test_rows_without_a_shred_are_removed(self, vault: Vault) -> None:
         claim, other = enrol(vault, ANNA), enrol(vault, BELA, "bela")
         vault.shreds.destroy(claim.record_id)
-        assert sweep(vault) == Swept(references=0, orphans=1, subjects=0)
+        assert swept(vault) == (0, 1, 0, 0)
         assert states(vault, subject_id(vault)) == {}
         assert opens(vault, other, BELA)
 
+    def test_shreds_without_a_row_are_destroyed(self, vault: Vault) -> None:
+        """A restored back-up of the shreds brings back those of erased subjects."""
+        claim, other = enrol(vault, ANNA), enrol(vault, BELA, "bela")
+        with vault.shreds.get(claim.record_id) as shred:
+            erase_subject(vault, subject_id(vault))
+            vault.shreds.put(claim.record_id, shred)
+        assert swept(vault) == (0, 0, 1, 0)
+        assert list(vault.shreds.missing([claim.record_id])) == [claim.record_id]
+        assert log(vault)[-1]["details"] == {"references": 0, "orphans": 0, "shreds": 1, "subjects": 0}
+        assert opens(vault, other, BELA)
+        assert swept(vault) == NOTHING
+
+    def test_many_are_left_unless_one_says_so(self, vault: Vault) -> None:
+        enrol(vault, ANNA)
+        strays = [bytes([number]) * 16 for number in range(1, 12)]
+        for record_id in strays:
+            vault.shreds.put(record_id, Secret.random())
+        with pytest.raises(StoreUnusable, match="11 of 12 shreds belong to no reference"):
+            sweep(vault)
+        assert list(vault.shreds.missing(strays)) == []
+        assert swept(vault, allow_many=True) == (0, 0, 11, 0)
+        assert list(vault.shreds.missing(strays)) == strays
+
+    def test_an_enrolment_that_was_never_finished_is_forgotten_after_a_day(self, vault: Vault, clock: Clock) -> None:
+        begin(vault)
+        clock.advance(days=1, seconds=-1)
+        assert swept(vault) == NOTHING
+        clock.advance(seconds=1)
+        assert swept(vault) == (0, 0, 0, 1)
+        with vault.store.reading() as tx:
+            assert tx.subjects.named("anna") is None
+
+    def test_receipts_of_what_it_erased_are_handed_out(self, vault: Vault, clock: Clock) -> None:
+        enrol(vault, ANNA, days=10)
+        mine = subject_id(vault)
+        clock.advance(days=10)
+        (receipt,) = sweep(vault).subjects
+        assert receipt.content["subject"] == mine
+        assert (receipt.content["references"], receipt.content["consents"]) == (0, 1)
+
+    def test_a_receipt_counts_what_an_erasure_destroyed_before_it_broke_off(self, vault: Vault) -> None:
+        enrol(vault, ANNA)
+        enrol(vault, ANNA, purpose="payment")
+
+        def fail(name: str) -> None:
+            if name == "subjects.remove":
+                raise StoreUnusable("the power is gone")
+
+        with pytest.raises(StoreUnusable):
+            erase_subject(Spy(vault, fail).vault, subject_id(vault))
+        (receipt,) = sweep(vault).subjects
+        assert receipt.content["references"] == 2
+
     def test_the_wrong_store_of_shreds_destroys_nothing(self, sqlite_vault: Vault, tmp_path: Path) -> None:
         claims = [enrol(sqlite_vault, ANNA, f"account {number}") for number in range(11)]
-        with closing(FileShreds.create(tmp_path / "other.db")) as other:
+        with closing(FileShreds.create(tmp_path / "other.db", bytes(16))) as other:
             wrong = replace(sqlite_vault, shreds=other)
             with pytest.raises(
                 StoreUnusable, match="11 of 11 references have no shred; is this the right store of shreds"
             ):
                 sweep(wrong)
-        assert sweep(sqlite_vault) == NOTHING
+        assert swept(sqlite_vault) == NOTHING
         assert all(opens(sqlite_vault, claim) for claim in claims)
 
     def test_unless_one_says_so(self, vault: Vault) -> None:
@@ -455,14 +523,27 @@ class TestSweep:
             vault.shreds.destroy(enrol(vault, ANNA, f"account {number}").record_id)
         with pytest.raises(StoreUnusable):
             sweep(vault)
-        assert sweep(vault, allow_many=True) == Swept(references=0, orphans=11, subjects=0)
+        assert swept(vault, allow_many=True) == (0, 11, 0, 0)
         with vault.store.reading() as tx:
             assert tx.references.count() == 0
 
-    def test_ten_are_removed_of_however_few(self, vault: Vault) -> None:
-        for number in range(10):
-            vault.shreds.destroy(enrol(vault, ANNA, f"account {number}").record_id)
-        assert sweep(vault).orphans == 10
+    def test_up_to_ten_are_removed_unless_they_are_half_of_all(self, vault: Vault) -> None:
+        claims = [enrol(vault, ANNA, f"account {number}") for number in range(21)]
+        for claim in claims[:11]:
+            vault.shreds.destroy(claim.record_id)
+        with pytest.raises(StoreUnusable, match="11 of 21"):
+            sweep(vault)
+        enrol(vault, ANNA, "account 0", replaces=True)
+        assert swept(vault) == (0, 10, 0, 0)
+
+    @pytest.mark.parametrize("count", [2, 3, 4])
+    def test_half_of_a_few_are_many(self, count: int, vault: Vault) -> None:
+        claims = [enrol(vault, ANNA, f"account {number}") for number in range(count)]
+        for claim in claims[:2]:
+            vault.shreds.destroy(claim.record_id)
+        with pytest.raises(StoreUnusable, match=f"2 of {count} references have no shred"):
+            sweep(vault)
+        assert opens(vault, claims[-1]) is (count > 2)
 
     @pytest.mark.parametrize("calls", range(1, 14))
     def test_an_erasure_that_broke_off_is_completed(self, calls: int, vault: Vault) -> None:
@@ -488,8 +569,7 @@ class TestSweep:
             erase_subject(Spy(vault, fail).vault, mine)
         except StoreUnusable:
             began = not opens(vault, claim)
-            swept = sweep(vault)
-            assert swept.subjects == began
+            assert len(sweep(vault).subjects) == began
             assert opens(vault, claim) is not began
             if not began:
                 return
@@ -517,7 +597,7 @@ class TestSweep:
     def test_an_enrolment_under_way_is_left_alone(self, vault: Vault) -> None:
         with begin(vault) as enrolment:
             enrolment.capture(ANNA.photo())
-            assert sweep(vault) == NOTHING
+            assert swept(vault) == NOTHING
             assert opens(vault, enrolment.finish())
 
     def test_many_are_swept_at_once(self, memory_vault: Vault, clock: Clock) -> None:

@@ -69,6 +69,15 @@ def test_everything_that_is_known_is_in_it(filled: Vault) -> None:
     assert export["audit"] == entries
 
 
+def test_failed_attempts_are_in_it(filled: Vault, clock: Clock) -> None:
+    claim = enrol(filled, ANNA, replaces=True)
+    verify(filled, claim, BELA.photo())
+    export = export_subject(filled, subject_id(filled))
+    failed = {each["record"]: each["failed_attempts"] for each in export["references"]}
+    assert failed.pop(claim.record_id.hex()) == [{"in_a_row": 1, "last_at": stamp(clock.now)}]
+    assert list(failed.values()) == [[]]
+
+
 def test_every_column_of_every_row_is_in_it(sqlite_vault: Vault, clock: Clock) -> None:
     """What a later version keeps in addition must be told as well."""
     fill(sqlite_vault, clock)

@@ -115,15 +115,37 @@ class TestAdmit:
 class TestMemory:
     def test_failures_are_forgotten_after_thirty_days(self, vault: Vault, clock: Clock) -> None:
         claim = enrol(vault, ANNA)
-        for _ in range(50):
-            clock.advance(seconds=30)
-            assert verify(vault, claim, BELA.photo()).decision.outcome is Outcome.NO_MATCH
+        self.fail(vault, clock, claim, 49)
         clock.now += REMEMBERED
         sweep(vault)
-        with pytest.raises(RateLimited):
-            verify(vault, claim, ANNA.photo())
+        with vault.store.reading() as tx:
+            assert tx.attempts.of(claim.record_id) == [(49, clock.now - REMEMBERED)]
         clock.advance(seconds=1)
         sweep(vault)
+        with vault.store.reading() as tx:
+            assert tx.attempts.of(claim.record_id) == []
+        assert verify(vault, claim, ANNA.photo()).decision.outcome is Outcome.MATCH
+
+    def test_but_not_where_they_were_so_many_that_a_claim_is_not_tried_again(self, vault: Vault, clock: Clock) -> None:
+        claim = enrol(vault, ANNA)
+        self.fail(vault, clock, claim, 50)
+        clock.now += 3 * REMEMBERED
+        sweep(vault)
+        with pytest.raises(RateLimited, match="not tried again"):
+            verify(vault, claim, ANNA.photo())
+
+    def fail(self, vault: Vault, clock: Clock, claim: Claim, times: int) -> None:
+        for _ in range(times):
+            clock.advance(seconds=30)
+            assert verify(vault, claim, BELA.photo()).decision.outcome is Outcome.NO_MATCH
+
+    def test_a_clock_that_was_set_back_locks_nobody_out(self, vault: Vault, clock: Clock) -> None:
+        claim = enrol(vault, ANNA)
+        self.fail(vault, clock, claim, 5)
+        clock.advance(seconds=-29)
+        with pytest.raises(RateLimited):
+            verify(vault, claim, ANNA.photo())
+        clock.advance(hours=-1)
         assert verify(vault, claim, ANNA.photo()).decision.outcome is Outcome.MATCH
 
     def test_failures_on_a_record_go_with_it(self, vault: Vault) -> None:

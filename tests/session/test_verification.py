@@ -40,6 +40,7 @@ from visavis.errors import (
     RateLimited,
     SealBroken,
     StoreUnusable,
+    TooManyComparisons,
     VisavisError,
 )
 from visavis.session import (
@@ -55,8 +56,9 @@ from visavis.session import (
     verify_claim,
     withdraw_consent,
 )
+from visavis.session.verification import REFUSALS_LOGGED
 from visavis.template import Claim, ClaimType, FileKeys, OperatorKeys, SealedTemplate, Secret, Template
-from visavis.verifier import Acquisition
+from visavis.verifier import Acquisition, PhotoInput
 
 ANNA, BELA = Person(1), Person(2)
 
@@ -130,6 +132,12 @@ class TestOutcome:
                 verification = verify(vault, claim, person.photo(1))
                 assert verification.decision.outcome is (Outcome.MATCH if person is owner else Outcome.NO_MATCH)
 
+    def test_policies_for_documents_are_not_for_references(self, vault: Vault) -> None:
+        claim = enrol(vault, ANNA)
+        for act in (verify, renew):
+            with pytest.raises(PolicyUnsupported, match="is for photos of documents"):
+                act(vault, claim, ANNA.photo(), policy="document-1e-4")
+
     def test_an_unknown_policy_counts_and_opens_nothing(self, vault: Vault) -> None:
         claim = enrol(vault, ANNA)
         spy = Spy(vault)
@@ -171,6 +179,25 @@ class TestProbe:
             assert probe.acquired(current, policy) is probe.acquired(current, policy)
             assert probe.acquired(old, policy) is not probe.acquired(current, policy)
         assert len(current.seen) == len(old.seen) == 1
+
+    def test_it_serves_one_reference(self, vault: Vault) -> None:
+        """Verification is one to one; a refused claim is no reference."""
+        claims = enrol(vault, ANNA), enrol(vault, BELA, "bela")
+        probe, models = Probe([ANNA.photo(3)]), Models(Prepared())
+
+        def offer(claim: Claim) -> Outcome:
+            return verify_claim(
+                vault, models, claim=claim.text(), probe=probe, policy="1e-4", expected=Expected("door")
+            ).decision.outcome
+
+        with pytest.raises(ClaimRefused):
+            offer(another_claim(claims[1].record_id))
+        assert [offer(claims[0]), offer(claims[0])] == [Outcome.MATCH] * 2
+        with pytest.raises(TooManyComparisons, match="capture anew"):
+            offer(claims[1])
+        assert log(vault)[-1]["details"]["reason"] == "too_many_comparisons"
+        with vault.store.reading() as tx:
+            assert tx.attempts.of(claims[1].record_id) == []
 
     def test_it_shows_nothing_of_what_is_in_it(self) -> None:
         assert str(ANNA.photo())[2:20] not in repr(Probe([ANNA.photo()]))
@@ -279,6 +306,7 @@ class TestRefusal:
         assert entry["details"].pop("record") == claim.record_id.hex()
         assert verifier.seen == []
         told = type(error), error.code, error.args, vars(error), error.__cause__, error.__suppress_context__
+        assert entry["details"].pop("refused_this_minute") > 0
         return *told, entry["event"], entry["details"], spy.calls
 
     @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -308,6 +336,41 @@ class TestRefusal:
         with pytest.raises(ClaimRefused, match="this claim opens no record: it is not the right one"):
             verify(vault, claim, ANNA.photo())
         assert log(vault)[-1]["details"]["reason"] == "key_unusable"
+
+    def test_whose_key_is_gone_costs_the_same_work(self, memory_vault: Vault, tmp_path: Any) -> None:
+        claim = enrol(memory_vault, ANNA)
+        (tmp_path / "keys" / "operator-0001.key").rename(tmp_path / "keys" / "operator-0002.key")
+        spy = Spy(replace(memory_vault, keys=FileKeys(tmp_path / "keys")))
+        with pytest.raises(ClaimRefused):
+            verify(spy.vault, claim, ANNA.photo())
+        assert spy.calls.count("keys.mac") == 2  # one was refused at once
+
+    @pytest.mark.parametrize("known", [True, False])
+    def test_where_no_key_can_be_used_all_are_told_so_and_nothing_counts(
+        self, known: bool, memory_vault: Vault, tmp_path: Any
+    ) -> None:
+        """Nobody must be told to enrol anew because a volume is not mounted."""
+        claim = enrol(memory_vault, ANNA)
+        offered = claim if known else another_claim(bytes(range(1, 17)))
+        vault = replace(memory_vault, keys=FileKeys(tmp_path / "keys"))
+        _ = vault.decoy
+        (tmp_path / "keys" / "operator-0001.key").chmod(0o644)
+        for _ in range(6):
+            with pytest.raises(KeyUnusable, match="chmod 600"):
+                verify(vault, offered, ANNA.photo())
+        (tmp_path / "keys" / "operator-0001.key").chmod(0o600)
+        assert verify(vault, claim, ANNA.photo()).decision.outcome is Outcome.MATCH
+
+    def test_many_are_counted_and_not_all_logged(self, vault: Vault, clock: Clock) -> None:
+        for _ in range(130):
+            with pytest.raises(ClaimRefused):
+                verify(vault, another_claim(bytes(range(1, 17))), ANNA.photo())
+        numbers = [entry["details"]["refused_this_minute"] for entry in log(vault)]
+        assert numbers == [*range(1, REFUSALS_LOGGED + 1), 64, 128]
+        clock.advance(minutes=1)
+        with pytest.raises(ClaimRefused):
+            verify(vault, another_claim(bytes(range(1, 17))), ANNA.photo())
+        assert log(vault)[-1]["details"]["refused_this_minute"] == 1
 
     def test_what_is_opened_in_place_of_an_unknown_record_is_like_one(self, vault: Vault) -> None:
         decoy = SealedTemplate.parse(vault.decoy)
@@ -408,6 +471,33 @@ class TestAttempts:
         assert log(vault)[-1]["details"]["reason"] == "image_empty"
         self.fail(vault, claim)
         self.refusal(vault, claim)
+
+    def test_nor_does_a_store_of_shreds_that_is_not_there(self, vault: Vault) -> None:
+        claim = enrol(vault, ANNA)
+
+        def fail(name: str) -> None:
+            if name == "shreds.get":
+                raise StoreUnusable("no volume")
+
+        broken = Spy(vault, fail).vault
+        for _ in range(6):
+            with pytest.raises(StoreUnusable):
+                verify(broken, claim, ANNA.photo())
+        with vault.store.reading() as tx:
+            assert tx.attempts.of(claim.record_id) == []
+
+    def test_nor_does_a_fault_that_nobody_foresaw(self, vault: Vault) -> None:
+        claim = enrol(vault, ANNA)
+
+        class Broken(Prepared):
+            def acquire(self, photo: PhotoInput, *, central_face: bool = False) -> Acquisition:
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            verify(vault, claim, ANNA.photo(), models=Models(Broken()))
+        assert log(vault)[-1]["details"]["reason"] == "unforeseen"
+        with vault.store.reading() as tx:
+            assert tx.attempts.of(claim.record_id) == []
 
     def test_a_renewal_is_an_attempt_like_any_other(self, vault: Vault) -> None:
         claim = enrol(vault, ANNA)
@@ -720,6 +810,27 @@ class TestRenewal:
             assert tx.references.of(mine) == []
             assert tx.references.count() == 0
 
+    @pytest.mark.parametrize("first", ["renewal", "enrolment"])
+    def test_one_that_another_has_overtaken_hands_out_nothing(self, first: str, vault: Vault) -> None:
+        """Whoever stole a claim must not have the last word against its subject."""
+        claim = enrol(vault, ANNA)
+        newer: list[Claim | None] = []
+
+        def overtake(name: str) -> None:
+            if name == "shreds.put" and not newer:
+                newer.append(None)
+                newer[0] = (
+                    renew(vault, claim, ANNA.photo(1)) if first == "renewal" else enrol(vault, ANNA, replaces=True)
+                )
+
+        with pytest.raises(ClaimRefused, match="replaced or erased meanwhile"):
+            renew(Spy(vault, overtake).vault, claim, ANNA.photo(2))
+        assert newer[0] is not None
+        assert verify(vault, newer[0], ANNA.photo(3)).decision.outcome is Outcome.MATCH
+        mine = subject_id(vault)
+        with vault.store.reading() as tx:
+            assert [each.record_id for each in tx.references.of(mine)] == [newer[0].record_id]
+
     def test_who_lost_the_claim_enrols_again(self, vault: Vault) -> None:
         enrol(vault, ANNA)
         claim = enrol(vault, ANNA, replaces=True)
@@ -771,7 +882,7 @@ class TestDamage:
     def test_once_it_is_restored_all_is_well(self, vault: Vault) -> None:
         claim = enrol(vault, ANNA)
         data = stored(vault, claim)
-        put(vault, claim, data[:-1] + b"\0")
+        put(vault, claim, data[:-1] + bytes([data[-1] ^ 1]))
         with pytest.raises(SealBroken):
             verify(vault, claim, ANNA.photo())
         put(vault, claim, data)

@@ -7,6 +7,7 @@ from typing import Any
 from visavis.session import Consent, ConsentText, Issued, Reference, ReferenceState, Subject
 
 NOW = datetime(2026, 3, 1, 12, 30, 45, 123_456, tzinfo=UTC)
+HERE = b"installation one"
 DAY, HOUR, MICROSECOND = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
 TEXT = ConsentText.of("I agree.", version="2026-01", locale="en", purpose="door", retention_days=365)
 

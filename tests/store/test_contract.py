@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store import DAY, HOUR, MICROSECOND, NOW, consent, issued, reference, sealed, subject
+from tests.store import DAY, HERE, HOUR, MICROSECOND, NOW, consent, issued, reference, sealed, subject
 from visavis.errors import SubjectEnrolled
 from visavis.session import (
     GENESIS,
@@ -44,7 +44,7 @@ def everything(store: Store) -> dict[str, object]:
         return {
             "subjects": subjects,
             "page": tx.subjects.page(),
-            "leaving": {each.id for each in tx.subjects.leaving(now=NOW)},
+            "leaving": {each.id for each in tx.subjects.leaving(now=NOW, unused_since=NOW - DAY)},
             "consents": [tx.consents.of(each) for each in ("one", "two")],
             "references": references,
             "sealed": [tx.references.sealed(each.record_id) for each in references],
@@ -52,6 +52,7 @@ def everything(store: Store) -> dict[str, object]:
             "taken": tx.credentials.taken(now=NOW),
             "attempts": [tx.attempts.begin(bytes([key]) * 32, bytes(16), at=NOW) for key in range(1, 4)],
             "openings": [tx.attempts.count_opening(minute) for minute in (1, 2)],
+            "refusals": [tx.attempts.count_refusal(minute) for minute in (1, 2)],
             "tip": tx.audit.tip(),
             "audit": list(tx.audit.entries()),
         }
@@ -141,29 +142,32 @@ class StoreContract:
         with store.writing() as tx:
             tx.subjects.add(anna)
             tx.consents.add(consent(anna.id))
-            assert tx.subjects.leaving(now=NOW) == []
+            assert tx.subjects.leaving(now=NOW, unused_since=NOW - DAY) == []
             tx.subjects.begin_erasure(anna.id)
         with store.reading() as tx:
             assert tx.subjects.get(anna.id) == replace(anna, erasing=True)
-            assert tx.subjects.leaving(now=NOW) == [replace(anna, erasing=True)]
+            assert tx.subjects.leaving(now=NOW, unused_since=NOW - DAY) == [replace(anna, erasing=True)]
 
     def test_a_subject_leaves_when_nothing_of_it_is_left_to_keep(self, store: Store) -> None:
         end = NOW + 365 * DAY
         stay = {name: subject(name) for name in ("consent", "reference", "pending", "expired reference", "credential")}
-        leave = {name: subject(name) for name in ("nothing", "ended consent", "withdrawn", "expired credential")}
+        leave = {
+            name: subject(name) for name in ("nothing", "ended consent", "withdrawn", "unused", "expired credential")
+        }
         with store.writing() as tx:
             for each in (*stay.values(), *leave.values()):
                 tx.subjects.add(each)
-            tx.consents.add(consent(stay["consent"].id, given_at=NOW + MICROSECOND))
+            tx.consents.add(consent(stay["consent"].id, given_at=end - DAY + MICROSECOND))
             tx.references.add(reference(stay["reference"].id), sealed())
             tx.references.add(reference(stay["pending"].id, state=PENDING), sealed())
             tx.references.add(reference(stay["expired reference"].id, expires_at=NOW), sealed())
             tx.credentials.add(issued(stay["credential"].id, expires_at=end + MICROSECOND))
             tx.consents.add(consent(leave["ended consent"].id))
-            tx.consents.add(consent(leave["withdrawn"].id, given_at=NOW + DAY, withdrawn_at=NOW + DAY))
+            tx.consents.add(consent(leave["unused"].id, given_at=end - DAY))
+            tx.consents.add(consent(leave["withdrawn"].id, given_at=end, withdrawn_at=end))
             tx.credentials.add(issued(leave["expired credential"].id, expires_at=end))
         with store.reading() as tx:
-            assert {each.name for each in tx.subjects.leaving(now=end)} == set(leave)
+            assert {each.name for each in tx.subjects.leaving(now=end, unused_since=end - DAY)} == set(leave)
 
     # --- consents -------------------------------------------------------------------------------------------------
 
@@ -395,6 +399,33 @@ class StoreContract:
         with store.writing() as tx:
             assert tx.attempts.count_opening(29_000_000) == 4
 
+    def test_so_are_refusals_apart_from_them(self, store: Store) -> None:
+        with store.writing() as tx:
+            assert [tx.attempts.count_refusal(29_000_000) for _ in range(3)] == [1, 2, 3]
+            assert tx.attempts.count_opening(29_000_000) == 1
+            assert tx.attempts.count_refusal(29_000_000) == 4
+            assert tx.attempts.count_refusal(29_000_001) == 1
+
+    def test_what_failed_on_a_record_is_told_by_claim(self, store: Store) -> None:
+        mine, others = bytes([1]) * 16, bytes([2]) * 16
+        with store.writing() as tx:
+            tx.attempts.begin(bytes([1]) * 32, mine, at=NOW)
+            tx.attempts.begin(bytes([2]) * 32, mine, at=NOW - DAY)
+            tx.attempts.begin(bytes([1]) * 32, mine, at=NOW + DAY)
+            tx.attempts.begin(bytes([3]) * 32, others, at=NOW)
+            assert tx.attempts.of(mine) == [(1, NOW - DAY), (2, NOW + DAY)]
+            assert tx.attempts.of(bytes([3]) * 16) == []
+
+    def test_pruning_keeps_those_that_are_not_tried_again(self, store: Store) -> None:
+        with store.writing() as tx:
+            for _ in range(3):
+                tx.attempts.begin(bytes([1]) * 32, bytes(16), at=NOW - DAY)
+            tx.attempts.begin(bytes([2]) * 32, bytes(16), at=NOW - DAY)
+            tx.attempts.prune(before=NOW, failures_max=3)
+            assert tx.attempts.of(bytes(16)) == [(3, NOW - DAY)]
+            tx.attempts.prune(before=NOW, failures_max=4)
+            assert tx.attempts.of(bytes(16)) == []
+
     def test_pruning_forgets_what_lies_before(self, store: Store) -> None:
         old, new = bytes([1]) * 32, bytes([2]) * 32
         minute = int(NOW.timestamp()) // 60
@@ -404,7 +435,7 @@ class StoreContract:
             tx.attempts.begin(new, bytes(16), at=NOW)
             tx.attempts.count_opening(minute - 1)
             tx.attempts.count_opening(minute)
-            tx.attempts.prune(before=NOW)
+            tx.attempts.prune(before=NOW, failures_max=50)
         with store.writing() as tx:
             assert tx.attempts.begin(old, bytes(16), at=NOW)[0] == 0
             assert tx.attempts.begin(new, bytes(16), at=NOW)[0] == 2
@@ -549,7 +580,8 @@ class StoreContract:
         tx.attempts.clear(bytes([2]) * 32)
         tx.attempts.forget(record)
         tx.attempts.count_opening(2)
-        tx.attempts.prune(before=NOW)
+        tx.attempts.count_refusal(2)
+        tx.attempts.prune(before=NOW, failures_max=50)
         tx.credentials.add(issued("two", index=3))
         tx.credentials.revoke(bytes([1]) * 16, NOW)
         tx.credentials.detach("one")
@@ -781,6 +813,6 @@ class TestMemoryShreds(ShredsContract):
 class TestFileShreds(ShredsContract):
     @pytest.fixture
     def shreds(self, tmp_path: Path) -> Iterator[Shreds]:
-        shreds = FileShreds.create(tmp_path / "shreds.db")
+        shreds = FileShreds.create(tmp_path / "shreds.db", HERE)
         yield shreds
         shreds.close()

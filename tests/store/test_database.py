@@ -118,7 +118,7 @@ class TestOpen:
             assert tx.audit.tip() == (1, entry.hash)
 
     def test_a_file_that_is_not_there_is_not_made(self, tmp_path: Path) -> None:
-        with pytest.raises(StoreUnusable, match=r"there is no database .*visavis\.db; make it with `visavis init`"):
+        with pytest.raises(StoreUnusable, match=r"there is no database .*visavis\.db; is its volume mounted\?"):
             Database.open(tmp_path / "visavis.db")
         assert list(tmp_path.iterdir()) == []
 
@@ -128,13 +128,14 @@ class TestOpen:
         assert refusal.value.code == "store_unusable"
 
     def test_an_empty_file(self, tmp_path: Path) -> None:
-        (tmp_path / "visavis.db").touch()
+        (tmp_path / "visavis.db").touch(mode=0o600)
         with pytest.raises(StoreUnusable, match="no tables of visavis"):
             Database.open(tmp_path / "visavis.db")
 
     @pytest.mark.parametrize("content", [b"\x00" * 4096, b"not a database, " * 512])
     def test_a_file_of_another_kind(self, content: bytes, tmp_path: Path) -> None:
         (tmp_path / "visavis.db").write_bytes(content)
+        (tmp_path / "visavis.db").chmod(0o600)
         for opening in (Database.open, Database.create):
             with pytest.raises(StoreUnusable, match=r"the database (refused|cannot be used): "):
                 opening(tmp_path / "visavis.db")
@@ -327,8 +328,10 @@ def use(tx: Transaction) -> None:
     tx.attempts.undo(key)
     tx.attempts.clear(key)
     tx.attempts.count_opening(1)
+    tx.attempts.count_refusal(1)
+    tx.attempts.of(record)
     tx.attempts.forget(record)
-    tx.attempts.prune(before=NOW - 30 * DAY)
+    tx.attempts.prune(before=NOW - 30 * DAY, failures_max=50)
     tx.credentials.of("sub_1")
     tx.credentials.get(record)
     tx.consents.of("sub_1")
@@ -387,7 +390,7 @@ class TestPlans:
             :past, 'desk', NULL FROM generate_series(1, :rows) i""",
             """INSERT INTO attempts SELECT sha256(i::text::bytea), decode(md5(i::text), 'hex'), 1, :past + i * 1e12, NULL
             FROM generate_series(1, :rows) i""",
-            "INSERT INTO openings SELECT :minute + i, 1 FROM generate_series(1, :rows) i",
+            "INSERT INTO minutes SELECT :minute + i, 1, 1 FROM generate_series(1, :rows) i",
             """INSERT INTO credentials SELECT decode(md5(i::text), 'hex'), 'sub_' || i, 'con_' || i, i, 'door', :past, :past,
             NULL FROM generate_series(1, :rows) i""",
             """INSERT INTO audit SELECT i, 'sub_' || i, '{}', sha256(i::text::bytea) FROM generate_series(1, :rows) i""",
@@ -422,7 +425,7 @@ class TestPlans:
             tx.references.due(now=NOW, pending_before=NOW)
             tx.references.ids()
             tx.references.count()
-            tx.subjects.leaving(now=NOW)
+            tx.subjects.leaving(now=NOW, unused_since=NOW - DAY)
         assert len(statements.statements) == 6
         assert not re.search(r"sealed_references\.sealed\b", "".join(statements.statements))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import LONG
+from tests.store import HERE
 from visavis.errors import StoreUnusable
 from visavis.store import Database, FileShreds
 from visavis.template import SHRED_BYTES, Secret
@@ -33,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shreds(path: Path) -> Iterator[FileShreds]:
-    with closing(FileShreds.create(path)) as shreds:
+    with closing(FileShreds.create(path, HERE)) as shreds:
         yield shreds
 
 
@@ -114,12 +115,12 @@ class TestDestroying:
 class TestOpening:
     def test_it_survives_being_closed(self, path: Path) -> None:
         record_id, unknown, shred = secrets.token_bytes(16), secrets.token_bytes(16), secrets.token_bytes(32)
-        with closing(FileShreds.create(path)) as shreds:
+        with closing(FileShreds.create(path, HERE)) as shreds:
             shreds.put(record_id, Secret(shred))
             with shreds.get(unknown) as before:
                 decoy = bytes(before.view)
         for opening in (FileShreds.open, FileShreds.create):
-            with closing(opening(path)) as shreds, shreds.get(record_id) as found, shreds.get(unknown) as after:
+            with closing(opening(path, HERE)) as shreds, shreds.get(record_id) as found, shreds.get(unknown) as after:
                 assert bytes(found.view) == shred
                 assert bytes(after.view) == decoy
                 assert list(shreds.missing([record_id, unknown])) == [unknown]
@@ -132,7 +133,7 @@ class TestOpening:
 
     def test_every_connection_overwrites_and_cuts_the_journal(self, path: Path) -> None:
         for opening in (FileShreds.create, FileShreds.open):
-            with closing(opening(path)) as shreds:
+            with closing(opening(path, HERE)) as shreds:
                 found = {
                     name: shreds._connection.execute(f"PRAGMA {name}").fetchone()[0]
                     for name in ("secure_delete", "journal_mode", "synchronous", "temp_store")
@@ -140,51 +141,51 @@ class TestOpening:
             assert found == {"secure_delete": 1, "journal_mode": "truncate", "synchronous": 2, "temp_store": 2}
 
     def test_one_that_is_not_there_is_not_made(self, path: Path) -> None:
-        with pytest.raises(
-            StoreUnusable, match=r"no store of shreds .*shreds\.db; `visavis init` makes it, or restore"
-        ):
-            FileShreds.open(path)
+        with pytest.raises(StoreUnusable, match=r"no store of shreds .*shreds\.db; is its volume mounted\? Restore it"):
+            FileShreds.open(path, HERE)
         assert list(path.parent.iterdir()) == []
 
     @pytest.mark.parametrize("opening", [FileShreds.open, FileShreds.create])
     def test_a_file_of_another_kind_is_refused_and_left_as_it_is(
-        self, opening: Callable[[Path], FileShreds], path: Path
+        self, opening: Callable[[Path, bytes], FileShreds], path: Path
     ) -> None:
         content = b"not a database, " * 512
         path.write_bytes(content)
+        path.chmod(0o600)
         with pytest.raises(StoreUnusable) as refusal:
-            opening(path)
+            opening(path, HERE)
         assert refusal.value.code == "store_unusable"
         assert path.read_bytes() == content
 
     @pytest.mark.parametrize("opening", [FileShreds.open, FileShreds.create])
     def test_the_database_in_its_place_is_refused_and_left_as_it_is(
-        self, opening: Callable[[Path], FileShreds], path: Path
+        self, opening: Callable[[Path, bytes], FileShreds], path: Path
     ) -> None:
         """Two paths are easily mixed up."""
         Database.create(path).close()
         content = path.read_bytes()
         with pytest.raises(StoreUnusable, match="is no store of shreds"):
-            opening(path)
+            opening(path, HERE)
         assert path.read_bytes() == content
 
     @pytest.mark.parametrize("opening", [FileShreds.open, FileShreds.create])
     def test_another_programs_file_is_refused_and_left_as_it_is(
-        self, opening: Callable[[Path], FileShreds], path: Path
+        self, opening: Callable[[Path, bytes], FileShreds], path: Path
     ) -> None:
         with closing(sqlite3.connect(path)) as other:
             other.execute("PRAGMA application_id = 1234")
             other.execute("CREATE TABLE things (thing)")
             other.commit()
+        path.chmod(0o600)
         content = path.read_bytes()
         with pytest.raises(StoreUnusable, match="is no store of shreds"):
-            opening(path)
+            opening(path, HERE)
         assert path.read_bytes() == content
 
     def test_an_empty_file_is_no_store(self, path: Path) -> None:
-        path.touch()
+        path.touch(mode=0o600)
         with pytest.raises(StoreUnusable, match="is no store of shreds"):
-            FileShreds.open(path)
+            FileShreds.open(path, HERE)
 
     def test_a_damaged_file_is_told_as_such(self, shreds: FileShreds, path: Path) -> None:
         for _ in range(500):
@@ -193,7 +194,10 @@ class TestOpening:
         with path.open("r+b") as file:
             file.seek(4096)
             file.write(b"\xff" * 8192)
-        with closing(FileShreds.open(path)) as damaged, pytest.raises(StoreUnusable, match=r"refused: .*malformed"):
+        with (
+            pytest.raises(StoreUnusable, match=r"refused: .*malformed"),
+            closing(FileShreds.open(path, HERE)) as damaged,
+        ):
             damaged.missing([secrets.token_bytes(16) for _ in range(100)])
 
 
@@ -203,7 +207,7 @@ from pathlib import Path
 from visavis.store import FileShreds
 from visavis.template import Secret
 
-shreds = FileShreds.open(Path(sys.argv[1]))
+shreds = FileShreds.open(Path(sys.argv[1]), b"installation one")
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(100):

@@ -186,8 +186,34 @@ class TestRotate:
         assert all("cannot be written" in str(error) for error in refused)
 
     def test_without_a_folder_there_is_nothing_to_rotate(self, tmp_path: Path) -> None:
-        with pytest.raises(KeyUnusable, match="visavis init"):
+        with pytest.raises(KeyUnusable, match="is its volume mounted"):
             FileKeys(tmp_path / "nowhere").rotate("operator")
+
+
+class TestRetire:
+    def test_an_old_version_is_destroyed(self, keys: FileKeys, folder: Path) -> None:
+        held = keys.key("operator", 1)
+        path = folder / "operator-0001.key"
+        keys.rotate("operator")
+        copy = folder / "link"
+        os.link(path, copy)
+        keys.retire("operator", 1)
+        assert keys.versions("operator") == (2,)
+        assert copy.read_bytes() == bytes(32)
+        assert len(held) == 0
+        with pytest.raises(KeyUnusable):
+            keys.mac(1, b"message")
+
+    @pytest.mark.parametrize("version", [0, 1, 2])
+    def test_the_current_one_and_one_that_is_not_there_are_not(self, keys: FileKeys, version: int) -> None:
+        with pytest.raises(KeyUnusable, match="there is no old version"):
+            keys.retire("issuer", version)
+        assert keys.versions("issuer") == (1,)
+
+    def test_its_number_is_not_given_again(self, keys: FileKeys) -> None:
+        keys.rotate("audit")
+        keys.retire("audit", 1)
+        assert keys.rotate("audit") == 3
 
 
 class TestVersions:
@@ -208,7 +234,7 @@ class TestVersions:
     def test_a_kind_without_keys_has_no_newest(self, tmp_path: Path, kind: KeyKind) -> None:
         keys = FileKeys(tmp_path)
         assert keys.versions(kind) == ()
-        with pytest.raises(KeyUnusable, match=f"there is no {kind} key in .*`visavis init` makes it") as caught:
+        with pytest.raises(KeyUnusable, match=f"there is no {kind} key in .*is its volume mounted") as caught:
             keys.newest(kind)
         assert caught.value.code == "key_unusable"
 
@@ -217,7 +243,7 @@ class TestVersions:
         path = tmp_path / "keys"
         if place == "a file":
             path.touch()
-        with pytest.raises(KeyUnusable, match=r"keys: .*; `visavis init` makes it") as caught:
+        with pytest.raises(KeyUnusable, match=r"keys: .*; is its volume mounted") as caught:
             FileKeys(path).versions("operator")
         assert caught.value.code == "key_unusable"
 

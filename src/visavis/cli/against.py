@@ -14,13 +14,12 @@ from visavis.errors import InputInvalid
 
 if TYPE_CHECKING:
     from visavis.decision import Decision
-    from visavis.session import Trust
-    from visavis.verifier import Verifier
+    from visavis.session import Models, Trust
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """The options that name it; files all of them.
+class Against:
+    """The options that name the reference; files all of them.
 
     claim: of an enrolled reference, whose subject must be called `subject` where that is given. credential, holder: a face
     credential and its holder's secret; issuers, status_lists and verifier_keys are the folder's own where none are named.
@@ -36,17 +35,17 @@ class Reference:
     verifier_keys: tuple[Path, ...]
     folder: Path | None
 
-    def verify(self, verifier: "Verifier", frames: Sequence[bytes], policy: str) -> tuple["Decision", dict[str, Any]]:
+    def verify(self, models: "Models", frames: Sequence[bytes], policy: str) -> tuple["Decision", dict[str, Any]]:
         """The decision, and what a program is told besides."""
         if self.claim is not None:
-            return self._by_claim(verifier, frames, policy, self.claim)
+            return self._by_claim(models, frames, policy, self.claim)
         assert self.credential is not None  # noqa: S101 - one of the two is given
-        return self._by_credential(verifier, frames, policy, self.credential)
+        return self._by_credential(models, frames, policy, self.credential)
 
     def _by_claim(
-        self, verifier: "Verifier", frames: Sequence[bytes], policy: str, claim: str
+        self, models: "Models", frames: Sequence[bytes], policy: str, claim: str
     ) -> tuple["Decision", dict[str, Any]]:
-        from visavis.session import Expected, Models, Probe, verify_claim
+        from visavis.session import Expected, Probe, verify_claim
         from visavis.template import CLAIM_PREFIX
 
         text = read_code(claim, CLAIM_PREFIX, "claim")
@@ -58,7 +57,7 @@ class Reference:
                 subject_id = "" if named is None else named.id  # nobody's, so that it is refused as another's claim is
             found = verify_claim(
                 place.vault,
-                Models(verifier),
+                models,
                 claim=text,
                 probe=Probe(frames),
                 policy=policy,
@@ -67,9 +66,9 @@ class Reference:
         return found.decision, {"subject": found.subject_id, "resealed": found.resealed}
 
     def _by_credential(
-        self, verifier: "Verifier", frames: Sequence[bytes], policy: str, credential: str
+        self, models: "Models", frames: Sequence[bytes], policy: str, credential: str
     ) -> tuple["Decision", dict[str, Any]]:
-        from visavis.session import Models, Probe, verify_credential
+        from visavis.session import Probe, verify_credential
         from visavis.template import CREDENTIAL_PREFIX, HOLDER_PREFIX
 
         text = read_code(credential, CREDENTIAL_PREFIX, "credential")
@@ -77,7 +76,7 @@ class Reference:
         offline = bool(self.issuers and self.status_lists and self.verifier_keys)
         with nullcontext() if offline else opened(self.folder) as place:
             read, decision = verify_credential(
-                Models(verifier),
+                models,
                 credential=text,
                 holder=holder,
                 probe=Probe(frames),

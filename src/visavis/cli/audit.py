@@ -1,13 +1,18 @@
-"""`visavis audit`: prove that the log is whole, sign its head, export it."""
+"""`visavis audit`: prove that the log is whole, sign its head, export it, and restore what a back-up has forgotten."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from visavis.cli.common import json_option, print_json, read_text
 from visavis.cli.installation import folder_option, opened
-from visavis.errors import OutputUnwritable
+from visavis.errors import InputInvalid, OutputUnwritable
+
+if TYPE_CHECKING:
+    from visavis.session import Entry, Head
 
 
 @click.group()
@@ -18,37 +23,125 @@ def audit() -> None:
     """
 
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
 @audit.command()
 @click.option(
     "--heads",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_FILE,
     multiple=True,
-    help="File of signed heads that was kept elsewhere.  [default: audit-heads.jsonl in the folder]",
+    help="File of signed heads that was kept elsewhere.  [default: audit-heads.jsonl in the folder, which proves little]",
+)
+@click.option("--log", type=_FILE, help="Exported log, instead of the database's.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="HEX",
+    help="Public key of the log, as its heads name it; with --log and this, no folder is needed.  [default: the folder's own]",
 )
 @folder_option
 @json_option
-def verify(heads: tuple[Path, ...], folder: Path | None, as_json: bool) -> int:
+def verify(heads: tuple[Path, ...], log: Path | None, keys: tuple[str, ...], folder: Path | None, as_json: bool) -> int:
     """Check that no entry was changed, dropped or inserted, up to the last head given."""
-    from dataclasses import asdict
+    from visavis.session import verify_log
 
-    from visavis.session import Head, verify_log
-
-    with opened(folder) as place:
-        own = place.installation.heads
-        files = heads or ((own,) if own.exists() else ())
-        known = [Head.from_line(line) for path in files for line in read_text(path).splitlines()]
-        with place.vault.store.reading() as tx:
-            verdict = verify_log(tx.audit.entries(), heads=known, keys=place.keys.public_keys("audit"))
+    public = [_public(key) for key in keys]
+    own: tuple[Path, ...] = ()
+    with ExitStack() as closing:
+        entries = None if log is None else _entries(log)
+        if entries is None or not public:
+            place = closing.enter_context(opened(folder))
+            entries = entries or closing.enter_context(place.vault.store.reading()).audit.entries()
+            public = public or list(place.keys.public_keys("audit"))
+            own = (place.installation.heads,) if place.installation.heads.exists() else ()
+        verdict = verify_log(entries, heads=_heads(heads or own), keys=public)
+    proven, agreed = (verdict.proven, 0) if heads else (0, verdict.proven)
     if as_json:
-        print_json(asdict(verdict))
+        print_json({"entries": verdict.entries, "proven": proven, "own_heads": agreed})
         return 0
     click.echo(f"{verdict.entries} entries, one chain")
+    if proven:
+        click.echo(f"proven up to entry {proven}: a signed head vouches for it")
+    elif agreed:
+        click.echo(
+            f"agrees with the folder's own heads up to entry {agreed}; who can write there can change both: keep heads "
+            "elsewhere, and give them with --heads"
+        )
+    else:
+        click.echo(
+            "nothing is proven yet: no signed head was given; make one with `visavis audit head`, and keep it elsewhere"
+        )
+    return 0
+
+
+@audit.command()
+@click.argument("log", type=_FILE)
+@click.option("--heads", type=_FILE, multiple=True, help="File of signed heads that the log must agree with.")
+@folder_option
+@json_option
+def restore(log: Path, heads: tuple[Path, ...], folder: Path | None, as_json: bool) -> int:
+    """After restoring a back-up of the database: do again what the exported LOG says happened since.
+
+    Its entries are put back, credentials that were revoked are revoked, consents withdrawn and subjects erased. Do it before
+    anything else is written; then run `visavis subject sweep`, and sign a new status list.
+    """
+    from visavis.session import restore as restore_all
+    from visavis.session import verify_log
+
+    with opened(folder) as place:
+        verify_log(_entries(log), heads=_heads(heads), keys=place.keys.public_keys("audit"))
+        done = restore_all(place.vault, _entries(log))
+    if as_json:
+        receipts = [receipt.to_dict() for receipt in done.subjects]
+        print_json(
+            {
+                "entries": done.entries,
+                "credentials": done.credentials,
+                "revoked": done.revoked,
+                "consents": done.consents,
+                "subjects": receipts,
+            }
+        )
+        return 0
     click.echo(
-        f"proven up to entry {verdict.proven}: a signed head vouches for it"
-        if verdict.proven
-        else "nothing is proven yet: no signed head was given; make one with `visavis audit head` and keep it elsewhere"
+        f"put back {done.entries} entries and {done.credentials} credentials; revoked {done.revoked} credentials, withdrew "
+        f"{done.consents} consents and erased {len(done.subjects)} subjects again"
     )
     return 0
+
+
+def _public(key: str) -> bytes:
+    with suppress(ValueError):
+        if len(bytes.fromhex(key)) == 32:
+            return bytes.fromhex(key)
+    raise InputInvalid(f"expected a public key, 64 hex digits, not {key!r}")
+
+
+def _heads(files: tuple[Path, ...]) -> list["Head"]:
+    from visavis.session import Head
+
+    return [Head.from_line(line) for path in files for line in read_text(path).splitlines() if line]
+
+
+def _entries(path: Path) -> Iterator["Entry"]:
+    """The entries of an exported log. Raises InputInvalid, or AuditBroken for a line that is none."""
+    import json
+
+    from visavis.errors import AuditBroken
+    from visavis.session import Entry
+
+    number = 0
+    try:
+        with path.open(encoding="ascii") as file:
+            for line in file:
+                number += 1
+                yield Entry.from_dict(json.loads(line))
+    except OSError as error:
+        raise InputInvalid(f"{path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError):
+        raise AuditBroken(f"{path}: line {number} is no entry of an exported log") from None
 
 
 @audit.command()

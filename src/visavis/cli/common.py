@@ -1,7 +1,8 @@
 """What several commands share: engine options, reading photos, writing results."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -11,6 +12,7 @@ import click
 from visavis.errors import ImageTooLarge, InputInvalid, ManifestInvalid, OutputUnwritable
 
 if TYPE_CHECKING:
+    from visavis.session import Models
     from visavis.settings import Settings
     from visavis.verifier import Verifier
     from visavis.weights import EngineName, ModelCard
@@ -74,10 +76,25 @@ def settings(engine: str | None, threads: int | None, model: Path | None) -> "Se
 
 def make_verifier(engine: str | None, threads: int | None, model: Path | None) -> "Verifier":
     """A verifier as configured."""
+    return _verifier(settings(engine, threads, model))
+
+
+@contextmanager
+def make_models(engine: str | None, threads: int | None, model: Path | None) -> Iterator["Models"]:
+    """The same with the models that references may have been made with earlier."""
+    from visavis.session import Models
+
+    current = settings(engine, threads, model)
+    older = (replace(current, model=each, calibration=None) for each in current.older_models)
+    with ExitStack() as closing:
+        first, *others = [closing.enter_context(_verifier(each)) for each in (current, *older)]
+        yield Models(first, others)
+
+
+def _verifier(chosen: "Settings") -> "Verifier":
     from visavis.verifier import Verifier
     from visavis.weights import Places
 
-    chosen = settings(engine, threads, model)
     return Verifier(
         engine=chosen.engine,
         threads=chosen.threads,

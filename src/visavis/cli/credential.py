@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from visavis.template import FaceCredential, Issuer
 
 
+SIGN_ANEW = "verifiers know once they have a new status list: visavis credential status-list"
+
+
 @click.group()
 def credential() -> None:
     """Face credentials: references that their subjects carry.
@@ -92,8 +95,6 @@ def issue(
 
     if no_holder_secret == (holder_out is not None):
         raise click.UsageError("name a file with --holder-out, or decide for --no-holder-secret")
-    if len(photos) > 5:
-        raise click.UsageError("a credential is made of at most five photos")
     code, holder_code = CodeFile(out), CodeFile(holder_out)
     with opened(folder) as place:
         issuer = own_issuer(place)
@@ -166,7 +167,7 @@ def revoke(cti: str, folder: Path | None) -> int:
         raise InputInvalid(f"expected the id of a credential, 32 hex digits, not {cti!r}") from None
     with opened(folder) as place:
         revoke_credential(place.vault, wanted)
-    click.echo(f"revoked {wanted.hex()}; verifiers know once they have the next status list")
+    click.echo(f"revoked {wanted.hex()}; {SIGN_ANEW}")
     return 0
 
 

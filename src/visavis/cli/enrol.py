@@ -53,8 +53,6 @@ def enrol(
     is handed out once: give it to the subject and keep no copy, for nothing opens the reference without it. Exit code: 0 done,
     3 fault or wrong use.
     """
-    if len(photos) > 5:
-        raise click.UsageError("a reference is made of at most five photos")
     code = CodeFile(qr)
     with (
         opened(folder) as place,
@@ -127,17 +125,17 @@ def renew(
 
     Exit code: 0 match, a new claim was handed out; 1 no match; 2 inconclusive; 3 fault or wrong use.
     """
-    from visavis.cli.common import make_verifier
-    from visavis.session import Expected, Models, Probe, renew_claim
+    from visavis.cli.common import make_models
+    from visavis.session import Expected, Probe, renew_claim
     from visavis.template import CLAIM_PREFIX
 
     code = CodeFile(qr)
     text = read_code(claim_file, CLAIM_PREFIX, "claim")
     photo = read_photo(probe)
-    with opened(folder) as place, make_verifier(engine, threads, model) as verifier, code.reserved() as write:
+    with opened(folder) as place, make_models(engine, threads, model) as models, code.reserved() as write:
         decision, renewed = renew_claim(
             place.vault,
-            Models(verifier),
+            models,
             claim=text,
             probe=Probe([photo]),
             policy=policy,

@@ -1,50 +1,72 @@
 """`visavis init`: folder, keys, database and store of shreds; and `visavis migrate`."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from visavis.cli.common import json_option, print_json, printable, write_file
-from visavis.cli.installation import folder_option
-from visavis.errors import OutputUnwritable
+from visavis.cli.installation import folder_option, opened
+from visavis.errors import InputInvalid, OutputUnwritable
+
+if TYPE_CHECKING:
+    from visavis.settings import Installation
 
 
 @click.command()
 @folder_option
-@click.option("--issuer", default="", help="Name under which face credentials are issued, an address of yours say.")
-@click.option("--status-list", default="", help="Address at which their status list will be published.")
+@click.option("--issuer", help="Name under which face credentials are issued, an address of yours say.")
+@click.option("--status-list", help="Address at which their status list will be published.")
 @click.option(
     "--shred-backup-days",
     type=click.IntRange(0, 3650),
-    default=0,
-    show_default=True,
-    help="For how long you keep back-ups of the store of shreds.",
+    help="For how long you keep back-ups of the store of shreds.  [default: 0]",
+)
+@click.option(
+    "--make-missing",
+    is_flag=True,
+    help="Make keys and stores anew that this installation has lost for good: no reference that needs them opens any more.",
 )
 @json_option
-def init(folder: Path | None, issuer: str, status_list: str, shred_backup_days: int, as_json: bool) -> int:
+def init(
+    folder: Path | None,
+    issuer: str | None,
+    status_list: str | None,
+    shred_backup_days: int | None,
+    make_missing: bool,
+    as_json: bool,
+) -> int:
     """Make an installation: a folder with keys, database and store of shreds.
 
-    Called again, it keeps what is there and makes what is missing. VISAVIS_DATABASE, VISAVIS_KEYS and VISAVIS_SHREDS put parts
-    of it elsewhere. Exit code: 0 done, 3 fault or wrong use.
+    Called again, it changes nothing. VISAVIS_DATABASE, VISAVIS_KEYS and VISAVIS_SHREDS put parts of it elsewhere. Exit code: 0
+    done, 3 fault or wrong use.
     """
     from visavis.settings import Installation
     from visavis.store import Database, FileShreds
-    from visavis.template import FileKeys
+    from visavis.template import KEY_KINDS, FileKeys
 
     place = Installation.at(folder)
+    options = {"issuer": issuer, "status_list": status_list, "shred_backup_days": shred_backup_days}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     try:
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise OutputUnwritable(f"{place.folder}: {error.strerror or error}") from error
     if place.settings_file.exists():
-        place = Installation.read(folder)
+        place = _refuse_changes(Installation.read(folder), given)
+        if not make_missing:
+            with opened(folder) as there:
+                for kind in KEY_KINDS:
+                    there.keys.newest(kind)
     else:
-        place = replace(place, issuer=issuer, status_list=status_list, shred_backup_days=shred_backup_days)
-        write_file(place.settings_file, place.to_toml().encode())
+        place = replace(place, **given)
     FileKeys.create(place.keys)
-    FileShreds.create(place.shreds).close()
-    Database.create(place.database).close()
+    with closing(Database.create(place.database)) as made_database:
+        FileShreds.create(place.shreds, made_database.id).close()
+    if not place.settings_file.exists():  # last of all: with it the installation is whole
+        write_file(place.settings_file, place.to_toml().encode())
     database = str(place.database) if isinstance(place.database, Path) else "as VISAVIS_DATABASE says"
     made = {
         "settings": str(place.settings_file),
@@ -62,6 +84,14 @@ def init(folder: Path | None, issuer: str, status_list: str, shred_backup_days: 
         "is lost with any one of them. Back-ups of the shreds undo erasures for as long as you keep them."
     )
     return 0
+
+
+def _refuse_changes(place: "Installation", given: dict[str, Any]) -> "Installation":
+    """The installation, if it is as these options say. Raises InputInvalid."""
+    for name, value in given.items():
+        if getattr(place, name) != value:
+            raise InputInvalid(f"{place.settings_file} says otherwise than --{name.replace('_', '-')}; change it there")
+    return place
 
 
 @click.command()

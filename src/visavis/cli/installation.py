@@ -1,12 +1,13 @@
 """What the commands share that work on an installation: its folder, its vault, codes in files, and consents."""
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -133,7 +134,7 @@ def opened(folder: Path | None) -> Iterator[Opened]:
     signer = keys.signer("audit")
     with (
         closing(Database.open(installation.database)) as database,
-        closing(FileShreds.open(installation.shreds)) as shreds,
+        closing(FileShreds.open(installation.shreds, database.id)) as shreds,
     ):
         yield Opened(installation, Vault(database, shreds, keys, signer, installation.shred_backup_days), keys)
 
@@ -143,8 +144,10 @@ def enrolling(
     vault: "Vault", subject: str, photos: tuple[str, ...], consenting: Consenting, *, replace: bool, engine: Any
 ) -> Iterator[tuple["Enrolment", list["CaptureReport"]]]:
     """An enrolment in which the photos were captured, with what was said of each; who reads along is told of the refused."""
-    from visavis.session import Enrolment
+    from visavis.session import CAPTURES_MAX, Enrolment
 
+    if len(photos) > CAPTURES_MAX:
+        raise click.UsageError(f"a reference is made of at most {CAPTURES_MAX} photos")
     text, recorder, data = consenting.text(), consenting.recorder(), [read_photo(photo) for photo in photos]
     with (
         make_verifier(*engine) as verifier,
@@ -174,7 +177,7 @@ def read_code(path: str, prefix: str, what: str) -> str:
 
     Raises InputInvalid for a code on the command line itself, where other users can read it; CodeUnreadable.
     """
-    if path.startswith(prefix):
+    if path.lstrip().upper().startswith(prefix):
         raise InputInvalid(
             f"a {what} on the command line can be read by others; put it into a file of your own, or use - for standard input"
         )
@@ -182,54 +185,86 @@ def read_code(path: str, prefix: str, what: str) -> str:
     from visavis.template import read_qr
 
     data = read_photo(path)
-    if data.startswith(prefix.encode()):
+    text = data[:_TEXT_MAX].removeprefix(BOM_UTF8).strip()
+    if text.startswith(prefix.encode()):
         if len(data) > _TEXT_MAX:
             raise InputInvalid(f"{path} is too long for a {what}")
-        return data.decode("ascii", errors="replace").rstrip("\r\n")
+        return text.decode("ascii", errors="replace")
     return read_qr(Photo(data), prefix)
 
 
+class NewFile:
+    """A new file for its owner alone, made before there is anything to write, so that what is handed out once is never lost to a
+    full disk."""
+
+    def __init__(self, path: Path, room: int = _TEXT_MAX) -> None:
+        self.path, self.written, self._room = path, False, room
+
+    @contextmanager
+    def reserved(self) -> Iterator[Callable[[bytes], None]]:
+        """Gives what writes the contents. Where it is not called, or the block fails, the file is gone again.
+
+        Raises OutputUnwritable.
+        """
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise OutputUnwritable(
+                f"{self.path} exists; what is handed out once is written to a new file only"
+            ) from None
+        except OSError as error:
+            raise OutputUnwritable(f"{self.path}: {error.strerror or error}") from error
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                self._fill(file, bytes(self._room))
+
+                def put(data: bytes) -> None:
+                    self._fill(file, data)
+                    self.written = True
+
+                yield put
+        finally:
+            if not self.written:
+                self.path.unlink(missing_ok=True)
+
+    def _fill(self, file: IO[bytes], data: bytes) -> None:
+        try:
+            file.seek(0)
+            file.write(data)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            raise OutputUnwritable(f"{self.path}: {error.strerror or error}") from error
+
+
 class CodeFile:
-    """A new file for a code, made before there is one, so that what is handed out once is never lost to a full disk."""
+    """A new file for a code, or the terminal."""
 
     def __init__(self, path: Path | None) -> None:
-        self.path, self.written = path, False
+        self.path = path
         if path is not None and path.suffix.lower() not in (".png", ".svg"):
             raise click.UsageError(f"the file of a code must end in .png or .svg, not {path.name!r}")
 
     @contextmanager
     def reserved(self) -> Iterator[Callable[[str], None]]:
-        """Gives what writes the text's code. Where it is not called, or the block fails, the file is gone again.
-
-        Raises OutputUnwritable.
-        """
+        """Gives what writes the text's code: see `NewFile`. A code that can be written nowhere is printed as text."""
         if self.path is None:
             yield lambda _: None
             return
         from visavis.template import qr_png, qr_svg
 
         draw = qr_png if self.path.suffix.lower() == ".png" else qr_svg
-        try:
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise OutputUnwritable(f"{self.path} exists; a code is written to a new file only") from None
-        except OSError as error:
-            raise OutputUnwritable(f"{self.path}: {error.strerror or error}") from error
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(b"\0" * _TEXT_MAX)  # the room it needs at most
-                file.flush()
+        with NewFile(self.path).reserved() as put:
 
-                def write(text: str) -> None:
-                    file.seek(0)
-                    file.truncate()
-                    file.write(draw(text))
-                    self.written = True
+            def write(text: str) -> None:
+                try:
+                    put(draw(text))
+                except OutputUnwritable:
+                    click.echo(text)
+                    raise
 
-                yield write
-        finally:
-            if not self.written:
-                self.path.unlink(missing_ok=True)
+            yield write
 
     def show(self, text: str, what: str) -> None:
         """Tell where the code is: as a file, or here, as a picture for people and as text."""

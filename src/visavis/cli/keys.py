@@ -7,6 +7,7 @@ import click
 
 from visavis.cli.common import json_option, print_json
 from visavis.cli.installation import folder_option, opened
+from visavis.errors import KeyUnusable
 
 KINDS = ("operator", "verifier", "issuer", "audit")
 
@@ -28,9 +29,40 @@ def rotate(kind: str, folder: Path | None) -> int:
     from visavis.template import KeyKind
 
     with opened(folder) as place, place.vault.store.writing() as tx:
+        newest = max(tx.references.by_key_version(), default=0)
+        if kind == "operator" and newest > place.keys.current:
+            raise KeyUnusable(
+                f"references are sealed under version {newest}, which is not here; restore the newest keys first"
+            )
         version = place.keys.rotate(cast("KeyKind", kind))
         tx.audit.append(Event.KEY_ROTATED, {"kind": kind, "version": version}, at=place.vault.clock())
     click.echo(f"{kind} key: version {version}")
+    return 0
+
+
+@keys.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("version", type=click.IntRange(1))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@folder_option
+def retire(kind: str, version: int, yes: bool, folder: Path | None) -> int:
+    """Destroy an old VERSION of a key: nothing that was made with it is trusted, or opens, any more.
+
+    An operator's key is destroyed only once no reference is sealed under it; back-ups of the database from before then open no
+    more. Of an issuer's, distribute the issuer's file again.
+    """
+    from visavis.session import Event
+    from visavis.template import KeyKind
+
+    if not yes:
+        click.confirm(f"destroy version {version} of the {kind} key?", abort=True, err=True)
+    with opened(folder) as place, place.vault.store.writing() as tx:
+        sealed = tx.references.by_key_version().get(version, 0)
+        if kind == "operator" and sealed:
+            raise KeyUnusable(f"{sealed:,} references are still sealed under version {version} of the operator's key")
+        tx.audit.append(Event.KEY_RETIRED, {"kind": kind, "version": version}, at=place.vault.clock())
+        place.keys.retire(cast("KeyKind", kind), version)
+    click.echo(f"{kind} key: version {version} is no more")
     return 0
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from visavis.cli.against import Reference
+from visavis.cli.against import Against
 from visavis.cli.common import (
     engine_options,
     json_option,
+    make_models,
     make_verifier,
     one_in,
     policy_option,
@@ -124,7 +125,7 @@ def verify(
             raise click.UsageError(
                 "with a claim or a credential there is no photo of the reference, and nothing to explain"
             )
-        against = Reference(claim, credential, holder, subject, purpose, issuers, status_lists, verifier_keys, folder)
+        against = Against(claim, credential, holder, subject, purpose, issuers, status_lists, verifier_keys, folder)
         return _verify_against(against, (reference, *frames), policy, as_json, (engine, threads, model))
     if probe is None:
         raise click.MissingParameter(param_hint="'PROBE'", param_type="argument")
@@ -162,13 +163,13 @@ def verify(
 
 
 def _verify_against(
-    against: Reference, paths: tuple[str, ...], policy: str, as_json: bool, engine: tuple[Any, Any, Any]
+    against: Against, paths: tuple[str, ...], policy: str, as_json: bool, engine: tuple[Any, Any, Any]
 ) -> int:
     """The same against a claim or a credential. A fault is told with the photo it lies in, if it lies in one."""
     try:
         frames = [read_photo(path) for path in paths]
-        with make_verifier(*engine) as verifier:
-            decision, besides = against.verify(verifier, frames, policy)
+        with make_models(*engine) as models:
+            decision, besides = against.verify(models, frames, policy)
     except VisavisError as error:
         if as_json:
             fault = {"code": error.code, "message": str(error), "parameter": getattr(error, "parameter", None)}

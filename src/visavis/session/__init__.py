@@ -15,7 +15,7 @@ from visavis.session.credentials import (
 )
 from visavis.session.custody import PasskeyClaim
 from visavis.session.enrolment import CAPTURES_MAX, ENROLMENT_POLICY, CaptureReport, Enrolment
-from visavis.session.erasure import Swept, erase_subject, sweep, withdraw_consent
+from visavis.session.erasure import Swept, Withdrawn, erase_subject, sweep, withdraw_consent
 from visavis.session.export import export_subject
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
 from visavis.session.ports import (
@@ -31,6 +31,7 @@ from visavis.session.ports import (
     Vault,
 )
 from visavis.session.probe import Models, Probe
+from visavis.session.restoration import Restored, restore
 from visavis.session.value import (
     Consent,
     ConsentText,
@@ -71,6 +72,7 @@ __all__ = [
     "Reference",
     "ReferenceState",
     "References",
+    "Restored",
     "Shreds",
     "Store",
     "Stored",
@@ -82,11 +84,13 @@ __all__ = [
     "Vault",
     "Verdict",
     "Verification",
+    "Withdrawn",
     "erase_subject",
     "export_subject",
     "issue_credential",
     "line_of",
     "renew_claim",
+    "restore",
     "revoke_credential",
     "sign_status_list",
     "stamp",

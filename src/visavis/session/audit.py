@@ -8,11 +8,12 @@ and no further.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 from visavis.errors import AuditBroken
 from visavis.template import Signer, signed
@@ -39,8 +40,10 @@ class Event(StrEnum):
     EXPORTED = "exported"
     ERASURE_BEGUN = "erasure_begun"
     ERASED = "erased"
+    RESTORED = "restored"
     SWEPT = "swept"
     KEY_ROTATED = "key_rotated"
+    KEY_RETIRED = "key_retired"
 
 
 def line_of(value: Mapping[str, Any]) -> str:
@@ -62,9 +65,28 @@ class Entry:
         line = line_of({"at": stamp(at), "details": dict(details), "event": event.value, "number": number + 1})
         return cls(number + 1, line, _hash(previous, line))
 
+    @classmethod
+    def from_dict(cls, value: object) -> "Entry":
+        """The inverse of `to_dict`. Raises AuditBroken for what is no entry; whether it was changed, the chain tells."""
+        match value:
+            case {"number": int(number), "hash": str(last), **line} if set(line) == {"at", "details", "event"}:
+                with suppress(ValueError):
+                    return cls(number, line_of({"number": number, **cast("dict[str, Any]", line)}), bytes.fromhex(last))
+        raise AuditBroken("expected an entry of an audit log, as `visavis audit export` writes it")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, with the hash in hex."""
         return {**json.loads(self.line), "hash": self.hash.hex()}
+
+    @property
+    def subject_id(self) -> str | None:
+        """Whom it is about."""
+        details = json.loads(self.line)["details"]
+        return details.get("subject") if isinstance(details, dict) else None
+
+    def follows(self, number: int, previous: bytes) -> bool:
+        """Whether it is the next one after the entry with this number and hash."""
+        return self.number == number + 1 == _number_in(self.line) and self.hash == _hash(previous, self.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +166,8 @@ def verify_log(entries: Iterable[Entry], *, heads: Sequence[Head], keys: Sequenc
             raise AuditBroken(f"entry {number}, or one before it, was changed")
         if expected.pop(number, last) != last:
             raise AuditBroken(f"the log was written anew: its entry {number} is not the one that the head vouches for")
-    expected.pop(0, None)
+    if expected.pop(0, GENESIS) != GENESIS:
+        raise AuditBroken("a head vouches for another log's beginning")
     if expected:
         raise AuditBroken(f"entries were dropped from the end: a head vouches for {max(expected)}, there are {number}")
     return Verdict(number, max((head.number for head in heads), default=0))

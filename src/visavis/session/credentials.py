@@ -17,14 +17,15 @@ from datetime import datetime, timedelta
 
 from visavis.decision import Decision, Policy
 from visavis.errors import ConsentInvalid, CredentialUnknown, StatusListFull, VisavisError
-from visavis.session.audit import Event
+from visavis.session.audit import Detail, Event, stamp
 from visavis.session.custody import require_consent
 from visavis.session.enrolment import Enrolment
 from visavis.session.ports import Store, Vault
 from visavis.session.probe import Models, Probe
 from visavis.session.value import Issued
-from visavis.session.verification import compared
+from visavis.session.verification import captured_policy, compared
 from visavis.template import (
+    STATUS_AGE_MAX,
     STATUS_BITS,
     FaceCredential,
     HolderSecret,
@@ -61,24 +62,31 @@ def issue_credential(
     EnrolmentIncomplete, ConsentInvalid or StatusListFull.
     """
     now, consent = vault.clock(), enrolment.consent
-    template = enrolment.template()
+    expires_at = min(now + valid_for, consent.ends_at)
+    if int(expires_at.timestamp()) <= int(now.timestamp()):
+        raise ConsentInvalid("the credential would be over at once")
+    cti = passkey[0] if passkey else secrets.token_bytes(16)
+    template, holder = enrolment.template(), None
     try:
-        cti = passkey[0] if passkey else secrets.token_bytes(16)
-        holder = None
         if passkey:
-            holder = HolderSecret(cti, passkey[1], HolderType.PASSKEY)
+            holder = HolderSecret(cti, Secret(passkey[1].view), HolderType.PASSKEY)
         elif holder_secret:
             holder = HolderSecret(cti, Secret.random(32))
-        expires_at = min(now + valid_for, consent.ends_at)
-        if int(expires_at.timestamp()) <= int(now.timestamp()):
-            raise ConsentInvalid("the credential would be over at once")
         with vault.store.writing() as tx:  # (1)
-            details = {"subject": consent.subject_id, "cti": cti.hex(), "purpose": consent.text.purpose}
-            tx.audit.append(Event.CREDENTIAL_ISSUED, {**details, "captures": enrolment.captures}, at=now)
             require_consent(tx, consent.subject_id, consent.id)
-            index = _free(tx.credentials.taken(now=now))
+            index = _free(tx.credentials.taken(now=now - STATUS_AGE_MAX))  # lists that old may still say it is revoked
             purposes = (consent.text.purpose,)
             tx.credentials.add(Issued(cti, consent.subject_id, consent.id, index, purposes, now, expires_at))
+            details: dict[str, Detail] = {
+                "subject": consent.subject_id,
+                "cti": cti.hex(),
+                "purpose": consent.text.purpose,
+                "consent": consent.id,
+                "index": index,
+                "expires_at": stamp(expires_at),
+                "captures": enrolment.captures,
+            }
+            tx.audit.append(Event.CREDENTIAL_ISSUED, details, at=now)
         credential = FaceCredential.issue(  # (2)
             template,
             issuer=issuing.issuer.name,
@@ -91,6 +99,10 @@ def issue_credential(
             holder=holder,
             cti=cti,
         )
+    except BaseException:
+        if holder is not None:
+            holder.secret.wipe()
+        raise
     finally:
         template.wipe()
         enrolment.wipe()
@@ -143,10 +155,10 @@ def verify_credential(
     """Decide whether the person in the probe is the one to whom the credential was issued.
 
     credential, holder: the texts of the codes. log: where the outcome is logged; a verifier needs no database for anything else.
-    Raises a CredentialError, each for its own reason; ModelMismatch; an ImageError for the probe; PolicyUnknown or
-    PolicyUnsupported.
+    Raises a CredentialError, each for its own reason; ModelMismatch; an ImageError for the probe; TooManyComparisons when it was
+    compared with another reference before; PolicyUnknown or PolicyUnsupported.
     """
-    policy = models.current.policy_for(policy)
+    policy = captured_policy(models, policy)
     read = FaceCredential.from_text(credential, issuers=trust.issuers)  # (1)
     outcome, reason = "fault", "fault"
     try:
@@ -155,16 +167,18 @@ def verify_credential(
             _holder(holder) as secret,
             read.open(verifier_keys=trust.verifier_keys, holder=secret) as template,  # (3)
         ):
-            decision = compared(models, template, probe, policy)  # (4)
+            decision = compared(models, template, probe, policy, reference=read.cti)  # (4)
         outcome, reason = decision.outcome.value, decision.reason.value
     except VisavisError as error:
         reason = error.code
         raise
     finally:
         if log is not None:
-            details = {"cti": read.cti.hex(), "purpose": purpose, "policy": policy.name, "outcome": outcome}
+            told: dict[str, Detail] = {"cti": read.cti.hex(), "purpose": purpose, "policy": policy.name}
             with log.writing() as tx:
-                tx.audit.append(Event.CREDENTIAL_VERIFIED, {**details, "reason": reason}, at=now)
+                issued = tx.credentials.get(read.cti)  # by this installation, so that its subject is told of it
+                told["subject"] = None if issued is None else issued.subject_id
+                tx.audit.append(Event.CREDENTIAL_VERIFIED, {**told, "outcome": outcome, "reason": reason}, at=now)
     return read, decision
 
 

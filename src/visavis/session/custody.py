@@ -1,7 +1,8 @@
 """Keeping and destroying references, so that a crash at any point leaves each of them whole or gone.
 
 Keeping: the row is written as pending, then the shred, then the row becomes active; destroying: the row is retired, then the
-shred is destroyed, then the row removed. An active row has its shred; whatever else is found later is swept away.
+shred is destroyed, then the row removed. So an active row has its shred, and a shred has its row; whatever else is found later,
+after a crash or in what was restored from a back-up, is swept away.
 """
 
 import secrets
@@ -10,14 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from visavis.errors import ConsentInvalid, EnrolmentIncomplete, StoreUnusable, SubjectEnrolled
+from visavis.errors import ClaimRefused, ConsentInvalid, EnrolmentIncomplete, StoreUnusable, SubjectEnrolled
 from visavis.session.audit import Detail, Event
 from visavis.session.ports import Transaction, Vault
 from visavis.session.value import Consent, Reference, ReferenceState
-from visavis.template import Claim, ClaimType, SealedTemplate, Secret, Template
-
-_CLAIM_BYTES = 32
-_NO_SALT = bytes(16)
+from visavis.template import NO_SALT, Claim, ClaimType, SealedTemplate, Secret, Template
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,19 +34,42 @@ def keep(
     captures: int,
     event: Event,
     replace: bool,
+    renewed: Reference | None = None,
     passkey: PasskeyClaim | None = None,
 ) -> Claim:
     """Seal a template under a new claim and keep it. Returns the claim, of which no copy stays here.
 
     event: what the audit log says of it. replace: whether it takes the place of the subject's reference for the same purpose,
-    which is destroyed. Raises SubjectEnrolled where there is one and it must not, ConsentInvalid where the consent ended,
-    EnrolmentIncomplete where a sweep came between.
+    which is destroyed. renewed: the reference that this must be. Raises SubjectEnrolled where there is one and it must not,
+    ClaimRefused where it is another by now, ConsentInvalid where the consent ended, EnrolmentIncomplete where a sweep came
+    between.
     """
-    record_id, now = secrets.token_bytes(16), vault.clock()
+    record_id = secrets.token_bytes(16)
     if passkey is None:
-        claim, salt = Claim(record_id, Secret.random(_CLAIM_BYTES), ClaimType.RANDOM), _NO_SALT
+        claim, salt = Claim(record_id, Secret.random(), ClaimType.RANDOM), NO_SALT
     else:
-        claim, salt = Claim(record_id, passkey.secret, ClaimType.PASSKEY), passkey.salt
+        claim, salt = Claim(record_id, Secret(passkey.secret.view), ClaimType.PASSKEY), passkey.salt
+    try:
+        _keep(vault, template, claim, salt, consent, captures, event, replace=replace, renewed=renewed)
+    except BaseException:
+        claim.secret.wipe()
+        raise
+    return claim
+
+
+def _keep(
+    vault: Vault,
+    template: Template,
+    claim: Claim,
+    salt: bytes,
+    consent: Consent,
+    captures: int,
+    event: Event,
+    *,
+    replace: bool,
+    renewed: Reference | None,
+) -> None:
+    record_id, now = claim.record_id, vault.clock()
     reference = Reference(
         record_id=record_id,
         subject_id=consent.subject_id,
@@ -66,9 +87,10 @@ def keep(
         with vault.store.writing() as tx:
             tx.references.add(reference, bytes(sealed))
         vault.shreds.put(record_id, shred)
+    replaced: list[Reference] = []
     try:
         with vault.store.writing() as tx:
-            replaced = retire(tx, _replaced(tx, reference, replace=replace))
+            replaced = retire(tx, _replaced(tx, reference, replace=replace, renewed=renewed))
             tx.references.set_state(record_id, ReferenceState.ACTIVE)
             details: dict[str, Detail] = {
                 "subject": reference.subject_id,
@@ -81,12 +103,18 @@ def keep(
             }
             tx.audit.append(event, details, at=now)
     except Exception:
-        destroy(vault, [reference])
-        raise
+        if not _is_active(vault, reference):  # it is where the connection broke after all was kept
+            destroy(vault, [reference])
+            raise
     # They open for nobody any more, and the next sweep finishes what fails here; the claim must not be lost.
-    with suppress(StoreUnusable):
+    with suppress(StoreUnusable, KeyboardInterrupt):
         destroy(vault, replaced)
-    return claim
+
+
+def _is_active(vault: Vault, reference: Reference) -> bool:
+    with vault.store.reading() as tx:
+        references = tx.references.of(reference.subject_id)
+    return any(each.record_id == reference.record_id and each.state is ReferenceState.ACTIVE for each in references)
 
 
 def destroy(vault: Vault, references: Iterable[Reference]) -> None:
@@ -106,7 +134,7 @@ def retire(tx: Transaction, references: Iterable[Reference]) -> list[Reference]:
     return retired
 
 
-def _replaced(tx: Transaction, new: Reference, *, replace: bool) -> list[Reference]:
+def _replaced(tx: Transaction, new: Reference, *, replace: bool, renewed: Reference | None) -> list[Reference]:
     """The references whose place the new one takes."""
     if new.expires_at <= new.created_at:
         raise ConsentInvalid("the time that was consented to is over")
@@ -114,7 +142,10 @@ def _replaced(tx: Transaction, new: Reference, *, replace: bool) -> list[Referen
     references = tx.references.of(new.subject_id)
     if not any(each.record_id == new.record_id and each.state is ReferenceState.PENDING for each in references):
         raise EnrolmentIncomplete("keeping the reference took so long that it was swept away; enrol again")
-    return replaceable(references, new.purpose, now=new.created_at, replace=replace)
+    replaced = replaceable(references, new.purpose, now=new.created_at, replace=replace)
+    if renewed is not None and renewed.record_id not in {each.record_id for each in replaced}:
+        raise ClaimRefused("the reference was replaced or erased meanwhile, and with it this claim")
+    return replaced
 
 
 def require_consent(tx: Transaction, subject_id: str, consent_id: str) -> None:

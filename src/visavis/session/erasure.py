@@ -5,7 +5,7 @@ Only back-ups of the store of shreds can undo that, and they are kept for so man
 the date.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -14,12 +14,14 @@ from typing import Any
 from visavis.errors import ConsentInvalid, StoreUnusable, SubjectUnknown
 from visavis.session.audit import Event, line_of, stamp
 from visavis.session.custody import destroy, retire
-from visavis.session.limits import REMEMBERED
+from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, REMEMBERED, AttemptLimits
 from visavis.session.ports import Transaction, Vault
 from visavis.session.value import Receipt, Reference, ReferenceState, Subject
 
 PENDING_MAX = timedelta(hours=1)
 """After so long a reference whose claim was never handed out belongs to an enrolment that broke off."""
+UNUSED_MAX = timedelta(days=1)
+"""After so long a consent from which nothing was made is no ground any more to keep its subject."""
 _ORPHANS_FREE, _ORPHANS_SHARE_MAX = 10, 0.01
 CREDENTIALS_REMEMBERED = timedelta(days=90)
 """For how long an issuer remembers an expired credential."""
@@ -37,98 +39,170 @@ def erase_subject(vault: Vault, subject_id: str) -> Receipt:
         subject = tx.subjects.get(subject_id)
         if subject is None:
             raise SubjectUnknown("there is no subject with this id")
-        retired = _begin_erasure(tx, subject, vault.clock())
-    return _finish_erasure(vault, subject, retired)
+        retired = begin_erasure(tx, subject, vault.clock())
+    receipt = finish_erasure(vault, subject, retired)
+    vault.store.scrub()
+    return receipt
 
 
-def withdraw_consent(vault: Vault, subject_id: str, purpose: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """How many consents were withdrawn, references destroyed and credentials revoked."""
+
+    consents: int
+    references: int
+    credentials: int
+
+
+def withdraw_consent(vault: Vault, subject_id: str, purpose: str) -> Withdrawn:
     """Withdraw a subject's consents for a purpose, destroy its references and revoke its credentials for it.
 
-    Returns how many consents were withdrawn. Raises SubjectUnknown, or ConsentInvalid when there is none.
+    Raises SubjectUnknown, or ConsentInvalid when there is none.
     """
-    now = vault.clock()
     with vault.store.writing() as tx:
         if tx.subjects.get(subject_id) is None:
             raise SubjectUnknown("there is no subject with this id")
-        consents = [
-            each for each in tx.consents.of(subject_id) if each.text.purpose == purpose and each.withdrawn_at is None
-        ]
-        if not consents:
+        withdrawn, retired = begin_withdrawal(tx, subject_id, purpose, vault.clock())
+        if not withdrawn.consents:
             raise ConsentInvalid(f"there is no consent for {purpose!r} that could be withdrawn")
-        for consent in consents:
-            tx.consents.withdraw(consent.id, now)
-        retired = retire(tx, (each for each in tx.references.of(subject_id) if each.purpose == purpose))
-        revoked = _revoke(tx, subject_id, now, {consent.id for consent in consents})
-        tx.audit.append(
-            Event.CONSENT_WITHDRAWN,
-            {"subject": subject_id, "purpose": purpose, "references": len(retired), "credentials": revoked},
-            at=now,
-        )
     destroy(vault, retired)
-    return len(consents)
+    vault.store.scrub()
+    return withdrawn
+
+
+def begin_withdrawal(
+    tx: Transaction, subject_id: str, purpose: str, now: datetime
+) -> tuple[Withdrawn, list[Reference]]:
+    """Withdraw and revoke; the references that are returned are to be destroyed."""
+    consents = [
+        each for each in tx.consents.of(subject_id) if each.text.purpose == purpose and each.withdrawn_at is None
+    ]
+    for consent in consents:
+        tx.consents.withdraw(consent.id, now)
+    retired = retire(tx, (each for each in tx.references.of(subject_id) if each.purpose == purpose))
+    revoked = _revoke(tx, subject_id, now, {consent.id for consent in consents})
+    tx.audit.append(
+        Event.CONSENT_WITHDRAWN,
+        {"subject": subject_id, "purpose": purpose, "references": len(retired), "credentials": revoked},
+        at=now,
+    )
+    return Withdrawn(len(consents), len(retired), revoked), retired
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """references: destroyed since they expired, were replaced, or were never completed. orphans: rows without a shred.
-    subjects: erased, since an erasure had broken off or nothing of them was left to keep."""
+    """references: destroyed since they expired, were replaced, or were never completed. orphans: references without a shred.
+    shreds: those without a reference, which a back-up brought back. subjects: receipts of those who were erased, since an erasure
+    had broken off or nothing of them was left to keep."""
 
     references: int
     orphans: int
-    subjects: int
+    shreds: int
+    subjects: Sequence[Receipt]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "references": self.references,
+            "orphans": self.orphans,
+            "shreds": self.shreds,
+            "subjects": [receipt.to_dict() for receipt in self.subjects],
+        }
 
 
-def sweep(vault: Vault, *, allow_many: bool = False) -> Swept:
+def sweep(vault: Vault, *, allow_many: bool = False, limits: AttemptLimits = DEFAULT_ATTEMPT_LIMITS) -> Swept:
     """Finish what broke off and erase what has expired. To be run at every start, and at least once a day.
 
-    Raises StoreUnusable when more than one reference in a hundred has no shred, which looks like the wrong store of shreds or
-    an old copy of it; allow_many: they are to be removed all the same.
+    Raises StoreUnusable when many references have no shred, or many shreds no reference, which looks like the wrong store of
+    shreds or an old copy of one of the two; allow_many: they are to be removed all the same.
     """
     now = vault.clock()
+    orphans, stray = _orphans(vault, allow_many=allow_many), _stray(vault, allow_many=allow_many)
+    with vault.store.writing() as tx:
+        for record_id in orphans:
+            tx.references.set_state(record_id, ReferenceState.RETIRED)
+        tx.attempts.prune(before=now - REMEMBERED, failures_max=limits.failures_max)
+        tx.credentials.prune(before=now - CREDENTIALS_REMEMBERED)
+        due = retire(tx, tx.references.due(now=now, pending_before=now - PENDING_MAX))
+    destroy(vault, due)
+    for record_id in stray:
+        vault.shreds.destroy(record_id)
+    with vault.store.writing() as tx:
+        subjects = tx.subjects.leaving(now=now, unused_since=now - UNUSED_MAX)
+        leaving = [(subject, begin_erasure(tx, subject, now)) for subject in subjects]
+    receipts = [finish_erasure(vault, subject, retired) for subject, retired in leaving]
+    destroyed = {each.record_id for each in due}
+    swept = Swept(len(destroyed.difference(orphans)), len(destroyed.intersection(orphans)), len(stray), receipts)
+    counts = {name: found if isinstance(found, int) else len(found) for name, found in swept.to_dict().items()}
+    if any(counts.values()):
+        with vault.store.writing() as tx:
+            tx.audit.append(Event.SWEPT, counts, at=now)
+        vault.store.scrub()
+    return swept
+
+
+def _orphans(vault: Vault, *, allow_many: bool) -> list[bytes]:
+    """Active references without a shred: nothing opens them. An active one had its shred before it became so."""
     with vault.store.reading() as tx:
         active = tx.references.count()
-        orphans = [record_id for ids in _pages(tx) for record_id in vault.shreds.missing(ids)]
-    if len(orphans) > max(_ORPHANS_FREE, _ORPHANS_SHARE_MAX * active) and not allow_many:
+        orphans = [record_id for ids in _pages(tx.references.ids) for record_id in vault.shreds.missing(ids)]
+    if _many(len(orphans), active) and not allow_many:
         raise StoreUnusable(
             f"{len(orphans):,} of {active:,} references have no shred; is this the right store of shreds, and its newest copy? "
             "They cannot be opened without; say so explicitly to remove them"
         )
-    with vault.store.writing() as tx:
-        for record_id in orphans:
-            tx.references.set_state(record_id, ReferenceState.RETIRED)
-        tx.attempts.prune(before=now - REMEMBERED)
-        tx.credentials.prune(before=now - CREDENTIALS_REMEMBERED)
-        due = retire(tx, tx.references.due(now=now, pending_before=now - PENDING_MAX))
-    destroy(vault, due)
-    with vault.store.writing() as tx:
-        leaving = [(subject, _begin_erasure(tx, subject, now)) for subject in tx.subjects.leaving(now=now)]
-    for subject, retired in leaving:
-        _finish_erasure(vault, subject, retired)
-    swept = Swept(len(due) - len(orphans), len(orphans), len(leaving))
-    if any((swept.references, swept.orphans, swept.subjects)):
-        with vault.store.writing() as tx:
-            counts = {"references": swept.references, "orphans": swept.orphans, "subjects": swept.subjects}
-            tx.audit.append(Event.SWEPT, counts, at=now)
-    return swept
+    return orphans
 
 
-def _begin_erasure(tx: Transaction, subject: Subject, now: datetime) -> list[Reference]:
+def _stray(vault: Vault, *, allow_many: bool) -> list[bytes]:
+    """Shreds without a reference: what a restored back-up undid of an erasure. A shred had its row before it was there."""
+    count, stray = 0, list[bytes]()
+    for ids in _pages(vault.shreds.ids):
+        count += len(ids)
+        with vault.store.reading() as tx:
+            stray += tx.references.unknown(ids)
+    if _many(len(stray), count) and not allow_many:
+        raise StoreUnusable(
+            f"{len(stray):,} of {count:,} shreds belong to no reference; is this the right database, and its newest copy? "
+            "Where erasures left them, say so explicitly to destroy them"
+        )
+    return stray
+
+
+def _many(found: int, of: int) -> bool:
+    return found > max(_ORPHANS_FREE, _ORPHANS_SHARE_MAX * of) or (found > 1 and 2 * found >= of)
+
+
+def _pages(ids: Callable[..., Sequence[bytes]]) -> Iterator[Sequence[bytes]]:
+    """All ids, a page at a time."""
+    page = ids()
+    while page:
+        yield page
+        page = ids(after=page[-1])
+
+
+def begin_erasure(tx: Transaction, subject: Subject, now: datetime) -> list[Reference]:
+    """Step (1). Returns what is to be destroyed."""
     tx.subjects.begin_erasure(subject.id)
     _revoke(tx, subject.id, now)
+    retired = retire(tx, tx.references.of(subject.id))
     if not subject.erasing:
-        tx.audit.append(Event.ERASURE_BEGUN, {"subject": subject.id}, at=now)
-    return retire(tx, tx.references.of(subject.id))
+        tx.audit.append(Event.ERASURE_BEGUN, {"subject": subject.id, "references": len(retired)}, at=now)
+    return retired
 
 
-def _finish_erasure(vault: Vault, subject: Subject, retired: list[Reference]) -> Receipt:
+def finish_erasure(vault: Vault, subject: Subject, retired: list[Reference]) -> Receipt:
+    """Steps (2) and (3)."""
     destroy(vault, retired)  # (2)
     now = vault.clock()
     with vault.store.writing() as tx:  # (3)
+        begun = [entry.to_dict() for entry in tx.audit.entries(subject_id=subject.id)]
+        counts = [each["details"]["references"] for each in begun if each["event"] == Event.ERASURE_BEGUN]
         content: dict[str, Any] = {
             "subject": subject.id,
             "erased_at": stamp(now),
             "final_at": stamp(now + timedelta(days=vault.shred_backup_days)),
-            "references": len(retired),
+            "references": max([len(retired), *counts]),  # also of an erasure that broke off when some were gone
             "consents": len(tx.consents.of(subject.id)),
             "credentials": [
                 {"cti": each.cti.hex(), "expires_at": stamp(each.expires_at)} for each in tx.credentials.of(subject.id)
@@ -155,11 +229,3 @@ def _revoke(tx: Transaction, subject_id: str, now: datetime, consents: set[str] 
     for each in revoked:
         tx.credentials.revoke(each.cti, now)
     return len(revoked)
-
-
-def _pages(tx: Transaction) -> Iterator[Sequence[bytes]]:
-    """Ids of active references, a page at a time."""
-    page = tx.references.ids()
-    while page:
-        yield page
-        page = tx.references.ids(after=page[-1])

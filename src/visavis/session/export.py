@@ -47,6 +47,9 @@ def export_subject(vault: Vault, subject_id: str) -> dict[str, Any]:
                     "sealed_at": stamp(each.sealed_at),
                     "expires_at": stamp(each.expires_at),
                     "sealed": b64encode(tx.references.sealed(each.record_id) or b"").decode(),
+                    "failed_attempts": [
+                        {"in_a_row": failed, "last_at": stamp(last)} for failed, last in tx.attempts.of(each.record_id)
+                    ],
                 }
                 for each in tx.references.of(subject_id)
             ],

@@ -9,7 +9,7 @@ from visavis.session.ports import Attempts
 from visavis.template import Claim
 
 REMEMBERED = timedelta(days=30)
-"""For how long failed attempts count."""
+"""For how long failed attempts count, unless they are so many that their claim is not tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ def admit(attempts: Attempts, key: bytes, claim: Claim, *, limits: AttemptLimits
     failed, last = attempts.begin(key, claim.record_id, at=now)
     if failed >= limits.failures_max:
         raise RateLimited(f"this claim failed {failed} times in a row and is not tried again; enrol anew")
-    if failed >= limits.failures_free and last is not None and now < last + limits.delay:
+    # Clocks of several processes differ by little; one that was set back must not lock anybody out for as long.
+    if failed >= limits.failures_free and last is not None and abs(now - last) < limits.delay:
         _refuse(f"this claim failed {failed} times in a row", (last + limits.delay - now).total_seconds())
     if attempts.count_opening(int(now.timestamp()) // 60) > limits.openings_per_minute:
         _refuse("more claims are tried than this installation admits", 60 - now.timestamp() % 60)

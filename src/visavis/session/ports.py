@@ -28,9 +28,9 @@ class Subjects(Protocol):
     def page(self, *, after: str = "", limit: int = 100) -> Sequence[Subject]:
         """Subjects in the order of their names, from the first name after `after` on."""
 
-    def leaving(self, *, now: datetime) -> Sequence[Subject]:
+    def leaving(self, *, now: datetime, unused_since: datetime) -> Sequence[Subject]:
         """Those whose erasure has begun, and those of whom nothing is left to keep: no reference, no credential that has not
-        expired, no consent that holds."""
+        expired, no consent since that time from which one may yet be made."""
 
     def begin_erasure(self, subject_id: str) -> None:
         """Mark the subject."""
@@ -79,6 +79,9 @@ class References(Protocol):
     def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
         """Ids of active references in their order, from the first after `after` on."""
 
+    def unknown(self, record_ids: Sequence[bytes]) -> Sequence[bytes]:
+        """Those of the ids that no reference has, in whatever state."""
+
     def count(self) -> int:
         """How many are active."""
 
@@ -104,8 +107,14 @@ class Attempts(Protocol):
     def count_opening(self, minute: int) -> int:
         """Count an opening; how many there were in this minute, this one included."""
 
-    def prune(self, *, before: datetime) -> None:
-        """Forget keys whose last attempt lies before that time, and openings of minutes before it."""
+    def count_refusal(self, minute: int) -> int:
+        """Count a refused claim; how many there were in this minute, this one included."""
+
+    def of(self, record_id: bytes) -> Sequence[tuple[int, datetime]]:
+        """How often in a row each claim on a record failed, and when last."""
+
+    def prune(self, *, before: datetime, failures_max: int) -> None:
+        """Forget keys whose last attempt lies before that time, unless they failed so often, and minutes before it."""
 
     def forget(self, record_id: bytes) -> None:
         """Forget attempts on a record."""
@@ -145,6 +154,9 @@ class Audit(Protocol):
     def append(self, event: Event, details: Mapping[str, Detail], *, at: datetime) -> Entry:
         """Chain an entry to the last one. Entries of transactions that run at the same time wait for each other."""
 
+    def restore(self, entry: Entry) -> None:
+        """Put an exported entry back behind the last one, whose number and hash it must follow."""
+
     def tip(self) -> tuple[int, bytes]:
         """Number and hash of the last entry; 0 and zero bytes for an empty log."""
 
@@ -173,6 +185,9 @@ class Store(Protocol):
     def reading(self) -> AbstractContextManager[Transaction]:
         """A view of the database; what is written in it is not kept."""
 
+    def scrub(self) -> None:
+        """Have the database overwrite what it still keeps of deleted rows, as far as it can be told to."""
+
 
 class Shreds(Protocol):
     """32 bytes a record, kept apart from the database and destroyed for good."""
@@ -188,6 +203,9 @@ class Shreds(Protocol):
 
     def missing(self, record_ids: Sequence[bytes]) -> Sequence[bytes]:
         """Those of the ids that have no shred."""
+
+    def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
+        """Ids of the records that have one, in their order, from the first after `after` on."""
 
 
 _CIPHERTEXT_BYTES = 161

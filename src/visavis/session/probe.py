@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from visavis.decision import Policy
-from visavis.errors import ModelMismatch
+from visavis.errors import ModelMismatch, TooManyComparisons
 from visavis.verifier import Acquisition, PhotoInput, Verifier
 
 
@@ -24,11 +24,13 @@ class Models:
 
 
 class Probe:
-    """The frames of one capture. They are looked at when, and only if, a claim has opened its record."""
+    """The frames of one capture. They are looked at when, and only if, a claim has opened its record, and serve that one alone:
+    verification is one to one."""
 
     def __init__(self, frames: Sequence[PhotoInput]) -> None:
         self._frames = frames
         self._acquired: dict[str, Acquisition] = {}
+        self._serves: bytes | None = None
 
     @classmethod
     def of(cls, acquisition: Acquisition, verifier: Verifier) -> "Probe":
@@ -36,6 +38,14 @@ class Probe:
         probe = cls(())
         probe._acquired[verifier.card.sha256] = acquisition
         return probe
+
+    def serve(self, reference: bytes) -> None:
+        """Be compared with the reference of this id. Raises TooManyComparisons after another one."""
+        if self._serves not in (None, reference):
+            raise TooManyComparisons(
+                "this capture was compared with another reference before; a verification is one to one, so capture anew"
+            )
+        self._serves = reference
 
     def acquired(self, verifier: Verifier, policy: Policy) -> Acquisition:
         """What the verifier's model made of them. Raises what `Verifier.acquire_frames` does."""

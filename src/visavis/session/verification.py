@@ -13,24 +13,34 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from visavis.decision import Decision, Outcome, PhotoReport, Policy, acquisition_reasons
-from visavis.errors import ClaimRefused, ConsentInvalid, KeyUnusable, SealBroken, SealError, VisavisError
+from visavis.errors import (
+    ClaimRefused,
+    ConsentInvalid,
+    KeyUnusable,
+    PolicyUnsupported,
+    SealBroken,
+    SealError,
+    VisavisError,
+)
 from visavis.session.audit import Detail, Event
 from visavis.session.custody import keep
 from visavis.session.enrolment import ENROLMENT_POLICY
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits, admit, attempt_key
 from visavis.session.ports import Vault
 from visavis.session.probe import Models, Probe
-from visavis.session.value import Reference
+from visavis.session.value import Reference, Stored
 from visavis.template import Claim, SealedTemplate, Secret, Template
 from visavis.verifier import Acquisition
 
 _NO_PHOTO = PhotoReport((), (0, 0))
 RENEWAL_FMR_MAX = 1e-4
 """A match under a laxer policy is no ground to make a reference anew."""
+REFUSALS_LOGGED = 60
+"""So many refused claims a minute are logged one by one, then those whose number is a power of two: junk must not fill it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +78,10 @@ def verify_claim(
     """Decide whether the person in the probe is the one whose record the claim opens.
 
     Raises ClaimMalformed, ClaimRefused, RateLimited; SealBroken when the record was damaged; ModelMismatch when its model is not
-    configured; an ImageError for the probe; PolicyUnknown or PolicyUnsupported.
+    configured; an ImageError for the probe; TooManyComparisons when it was compared with another reference before; KeyUnusable
+    when no claim can be opened; PolicyUnknown or PolicyUnsupported.
     """
-    policy = models.current.policy_for(policy)
+    policy = captured_policy(models, policy)
     with _opened(vault, claim, expected=expected, limits=limits) as opened:
         decision = _decide(vault, models, opened, probe, policy)
         fresh = _fresh(vault, models, opened, probe, decision)
@@ -94,7 +105,7 @@ def renew_claim(
     The reference is sealed into a new record and the old one destroyed, with it the old claim. Returns no claim without a match.
     Raises what `verify_claim` does.
     """
-    policy = models.current.policy_for(policy)
+    policy = captured_policy(models, policy)
     with _opened(vault, claim, expected=expected, limits=limits) as opened:
         decision = _decide(vault, models, opened, probe, policy)
         _settle(vault, opened, decision, None)
@@ -113,8 +124,19 @@ def renew_claim(
             captures=reference.captures,
             event=Event.CLAIM_RENEWED,
             replace=True,
+            renewed=reference,
         )
         return decision, renewed
+
+
+def captured_policy(models: Models, policy: str | Policy) -> Policy:
+    """The policy, for a reference that was captured from its subject. Raises PolicyUnknown or PolicyUnsupported."""
+    found = models.current.policy_for(policy)
+    if found.condition != "photo":
+        raise PolicyUnsupported(
+            f"the policy {found.name} is for photos of documents; references are captured from people"
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -160,17 +182,45 @@ def _opened(vault: Vault, text: str, *, expected: Expected, limits: AttemptLimit
         with vault.store.writing() as tx:
             admit(tx.attempts, attempt, claim, limits=limits, now=now)  # (2)
             found = tx.references.find(claim.record_id, now=now)  # (3)
-        shred = wiped.enter_context(vault.shreds.get(claim.record_id))
         try:
-            stored = vault.decoy if found is None else found.sealed
-            sealed = SealedTemplate.parse(stored)
-            template = sealed.open(claim=claim, keys=vault.keys, shred=shred)  # (4)
-            wiped.callback(template.wipe)
-            if found is None or not expected.includes(found.reference):  # (5)
-                raise ClaimRefused("this claim opens no record that is expected here")
-        except (SealError, KeyUnusable) as error:
+            opened = _open(vault, claim, found, expected, wiped)
+        except (SealError, _KeyGone) as error:
             _refuse(vault, claim, expected, error)
-        yield _Opened(claim, attempt, found.reference, stored, sealed, shred, template)
+        except Exception:
+            _undo(vault, attempt)
+            raise
+        yield opened
+
+
+class _KeyGone(KeyUnusable):
+    """The record's version of the operator's key is not there, while the current one is."""
+
+
+def _open(vault: Vault, claim: Claim, found: Stored | None, expected: Expected, wiped: ExitStack) -> _Opened:
+    shred = wiped.enter_context(vault.shreds.get(claim.record_id))
+    stored = vault.decoy if found is None else found.sealed
+    sealed = SealedTemplate.parse(stored)
+    template = _unsealed(vault, claim, sealed, shred)  # (4)
+    wiped.callback(template.wipe)
+    if found is None or not expected.includes(found.reference):  # (5)
+        raise ClaimRefused("this claim opens no record that is expected here")
+    return _Opened(claim, attempt_key(claim), found.reference, stored, sealed, shred, template)
+
+
+def _unsealed(vault: Vault, claim: Claim, sealed: SealedTemplate, shred: Secret) -> Template:
+    """Raises KeyUnusable where no claim could be opened, whatever its record."""
+    try:
+        return sealed.open(claim=claim, keys=vault.keys, shred=shred)
+    except KeyUnusable as error:
+        with suppress(ClaimRefused):  # the same work as for a wrong claim, and the same answer
+            replace(sealed, key_version=vault.keys.current).open(claim=claim, keys=vault.keys, shred=shred).wipe()
+        raise _KeyGone(str(error)) from None
+
+
+def _undo(vault: Vault, attempt: bytes) -> None:
+    """The attempt was none. Where the database does not even take that, what went wrong matters more."""
+    with suppress(VisavisError), vault.store.writing() as tx:
+        tx.attempts.undo(attempt)
 
 
 def _refuse(vault: Vault, claim: Claim, expected: Expected, error: VisavisError) -> NoReturn:
@@ -178,8 +228,16 @@ def _refuse(vault: Vault, claim: Claim, expected: Expected, error: VisavisError)
     who holds its claim, which only its commitment shows."""
     with vault.store.writing() as tx:
         tx.attempts.undo(attempt_key(claim))
-        details = {"record": claim.record_id.hex(), "purpose": expected.purpose, "reason": error.code}
-        tx.audit.append(Event.CLAIM_REFUSED, details, at=vault.clock())
+        now = vault.clock()
+        number = tx.attempts.count_refusal(int(now.timestamp()) // 60)
+        if number <= REFUSALS_LOGGED or number.bit_count() == 1:
+            details: dict[str, Detail] = {
+                "record": claim.record_id.hex(),
+                "purpose": expected.purpose,
+                "reason": error.code,
+                "refused_this_minute": number,
+            }
+            tx.audit.append(Event.CLAIM_REFUSED, details, at=now)
     if isinstance(error, SealBroken):
         raise error
     raise ClaimRefused(
@@ -187,22 +245,27 @@ def _refuse(vault: Vault, claim: Claim, expected: Expected, error: VisavisError)
     ) from None
 
 
-def compared(models: Models, template: Template, probe: Probe, policy: Policy) -> Decision:
-    """Look at the probe with the template's own model, compare and decide."""
+def compared(models: Models, template: Template, probe: Probe, policy: Policy, *, reference: bytes) -> Decision:
+    """Look at the probe with the template's own model, compare and decide. reference: id of whose template it is.
+
+    Raises ModelMismatch, TooManyComparisons, or what `Verifier.acquire_frames` does.
+    """
+    probe.serve(reference)
     verifier = models.of(template.model)
     acquired = probe.acquired(verifier, policy)
-    with template.embedding(verifier.card.sha256) as reference:
-        return verifier.compare(reference=Acquisition(_NO_PHOTO, reference, 0.0), probe=acquired, policy=policy)
+    with template.embedding(verifier.card.sha256) as embedding:
+        return verifier.compare(reference=Acquisition(_NO_PHOTO, embedding, 0.0), probe=acquired, policy=policy)
 
 
 def _decide(vault: Vault, models: Models, opened: _Opened, probe: Probe, policy: Policy) -> Decision:
     """Step (6). A fault is recorded, and counts as no attempt."""
     try:
-        return compared(models, opened.template, probe, policy)
-    except VisavisError as error:
-        with vault.store.writing() as tx:
-            tx.attempts.undo(opened.attempt)
-            tx.audit.append(Event.VERIFIED, opened.told("fault", error.code), at=vault.clock())
+        return compared(models, opened.template, probe, policy, reference=opened.reference.record_id)
+    except Exception as error:
+        _undo(vault, opened.attempt)
+        with suppress(VisavisError), vault.store.writing() as tx:
+            told = opened.told("fault", getattr(error, "code", "unforeseen"))
+            tx.audit.append(Event.VERIFIED, told, at=vault.clock())
         raise
 
 

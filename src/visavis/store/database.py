@@ -1,11 +1,13 @@
 """The database behind the session's Protocols: SQLite in one folder, or PostgreSQL."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -18,10 +20,12 @@ from sqlalchemy.exc import (
 
 from visavis.errors import ExtraMissing, InputInvalid, StoreUnusable
 from visavis.session import Transaction
-from visavis.store import repositories
+from visavis.store import repositories, tables
 from visavis.store.migrate import REVISIONS, migrate, version_of
+from visavis.store.shreds import refuse_open
 
-_BUSY_S = 30
+_BUSY_S, _IDLE_S = 30, 300
+"""For how long a writer waits for the others; and how long one may hold them up without doing anything, on PostgreSQL."""
 _READING = "visavis_reading"
 _WRITING = 8170712367112
 """Name of the lock that makes writers on PostgreSQL wait for each other."""
@@ -77,6 +81,20 @@ class Database:
             connection = connection.execution_options(**{_READING: True})
             yield repositories.transaction(connection)
 
+    def scrub(self) -> None:
+        """See `Store`: SQLite empties its write-ahead log, unless another process is reading; PostgreSQL has its own ways."""
+        if self.engine.dialect.name == "sqlite":
+            # It is no transaction; what it cannot do while others read, the next one does.
+            with _translated(), closing(self.engine.raw_connection()) as connection, suppress(sqlite3.Error):
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @cached_property
+    def id(self) -> bytes:
+        """16 bytes that the store of shreds of the same installation knows too."""
+        with _translated(), self.engine.connect() as connection:
+            found: bytes = connection.execute(select(tables.installation.c.id)).scalar_one()
+        return found
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -111,15 +129,22 @@ def _engine(where: Path | str, *, create: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         path = Path(url.database or "")
         if not create and not path.is_file():
-            raise StoreUnusable(f"there is no database {path}; make it with `visavis init`")
+            raise StoreUnusable(f"there is no database {path}; is its volume mounted? Restore it from its back-up")
         if create:
             path.touch(mode=0o600)
+        refuse_open(path)
         engine = create_engine(url, connect_args={"timeout": _BUSY_S}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        return create_engine(
+            url,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            isolation_level="READ COMMITTED",
+            connect_args={"options": f"-c lock_timeout={_BUSY_S}s -c idle_in_transaction_session_timeout={_IDLE_S}s"},
+        )
     except ModuleNotFoundError:
         raise ExtraMissing("PostgreSQL needs `pip install visavis[postgresql]`") from None
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from visavis.errors import SubjectEnrolled
+from visavis.errors import AuditBroken, SubjectEnrolled
 from visavis.session import (
     GENESIS,
     Consent,
@@ -78,7 +78,7 @@ class MemoryStore:
             consents.rows,
             references.rows,
             attempts.rows,
-            attempts.openings,
+            attempts.minutes,
             credentials.rows,
             audit.rows,
         )
@@ -102,6 +102,9 @@ class MemoryStore:
                 yield self._transaction
             finally:
                 self._end(_Table.roll_back)
+
+    def scrub(self) -> None:
+        """See `Store`; nothing is kept."""
 
     def _end(self, how: Callable[[_Table[Any, Any]], None]) -> None:
         for table in self._tables:
@@ -184,6 +187,10 @@ class References:
     def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
         """See the Protocol."""
         return sorted(record_id for record_id in self._active() if record_id > after)[:limit]
+
+    def unknown(self, record_ids: Sequence[bytes]) -> Sequence[bytes]:
+        """See the Protocol."""
+        return [record_id for record_id in record_ids if record_id not in self.rows]
 
     def count(self) -> int:
         """See the Protocol."""
@@ -273,9 +280,9 @@ class Subjects:
         """See the Protocol."""
         return sorted((each for each in self.rows.values() if each.name > after), key=lambda each: each.name)[:limit]
 
-    def leaving(self, *, now: datetime) -> Sequence[Subject]:
+    def leaving(self, *, now: datetime, unused_since: datetime) -> Sequence[Subject]:
         """See the Protocol."""
-        return [subject for subject in self.rows.values() if subject.erasing or not self._kept(subject.id, now)]
+        return [each for each in self.rows.values() if each.erasing or not self._kept(each.id, now, unused_since)]
 
     def begin_erasure(self, subject_id: str) -> None:
         """See the Protocol."""
@@ -287,11 +294,11 @@ class Subjects:
         self._consents.rows.drop(*[consent.id for consent in self._consents.of(subject_id)])
         self.rows.drop(subject_id)
 
-    def _kept(self, subject_id: str, now: datetime) -> bool:
+    def _kept(self, subject_id: str, now: datetime, unused_since: datetime) -> bool:
         return (
             bool(self._references.of(subject_id))
             or any(issued.expires_at > now for issued in self._credentials.of(subject_id))
-            or any(each.withdrawn_at is None and each.ends_at > now for each in self._consents.of(subject_id))
+            or any(each.withdrawn_at is None and each.given_at > unused_since for each in self._consents.of(subject_id))
         )
 
 
@@ -300,7 +307,7 @@ class Attempts:
 
     def __init__(self) -> None:
         self.rows: _Table[bytes, tuple[bytes, int, datetime]] = _Table()
-        self.openings: _Table[int, int] = _Table()
+        self.minutes: _Table[tuple[str, int], int] = _Table()
 
     def begin(self, key: bytes, record_id: bytes, *, at: datetime) -> tuple[int, datetime | None]:
         """See the Protocol."""
@@ -324,13 +331,26 @@ class Attempts:
 
     def count_opening(self, minute: int) -> int:
         """See the Protocol."""
-        self.openings[minute] = self.openings.get(minute, 0) + 1
-        return self.openings[minute]
+        return self._count("opened", minute)
 
-    def prune(self, *, before: datetime) -> None:
+    def count_refusal(self, minute: int) -> int:
         """See the Protocol."""
-        self.rows.drop(*[key for key, (_, _, last) in self.rows.items() if last < before])
-        self.openings.drop(*[minute for minute in self.openings if minute < int(before.timestamp()) // 60])
+        return self._count("refused", minute)
+
+    def of(self, record_id: bytes) -> Sequence[tuple[int, datetime]]:
+        """See the Protocol."""
+        found = [(last, failed) for record, failed, last in self.rows.values() if record == record_id]
+        return [(failed, last) for last, failed in sorted(found)]
+
+    def prune(self, *, before: datetime, failures_max: int) -> None:
+        """See the Protocol."""
+        rows = self.rows.items()
+        self.rows.drop(*[key for key, (_, failed, last) in rows if last < before and failed < failures_max])
+        self.minutes.drop(*[each for each in self.minutes if each[1] < int(before.timestamp()) // 60])
+
+    def _count(self, what: str, minute: int) -> int:
+        self.minutes[what, minute] = self.minutes.get((what, minute), 0) + 1
+        return self.minutes[what, minute]
 
     def forget(self, record_id: bytes) -> None:
         """See the Protocol."""
@@ -346,9 +366,14 @@ class Audit:
     def append(self, event: Event, details: Mapping[str, Detail], *, at: datetime) -> Entry:
         """See the Protocol."""
         entry = Entry.after(*self.tip(), event, details, at)
-        subject = details.get("subject")
-        self.rows[entry.number] = entry, None if subject is None else str(subject)
+        self.restore(entry)
         return entry
+
+    def restore(self, entry: Entry) -> None:
+        """See the Protocol."""
+        if not entry.follows(*self.tip()):
+            raise AuditBroken(f"entry {entry.number} does not follow the last one of this log")
+        self.rows[entry.number] = entry, entry.subject_id
 
     def tip(self) -> tuple[int, bytes]:
         """See the Protocol."""
@@ -387,3 +412,7 @@ class MemoryShreds:
     def missing(self, record_ids: Sequence[bytes]) -> Sequence[bytes]:
         """See `Shreds`."""
         return [record_id for record_id in record_ids if record_id not in self._shreds]
+
+    def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
+        """See `Shreds`."""
+        return sorted(record_id for record_id in self._shreds if record_id > after)[:limit]

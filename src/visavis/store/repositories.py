@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from visavis.errors import SubjectEnrolled
+from visavis.errors import AuditBroken, SubjectEnrolled
 from visavis.session import (
     Consent,
     ConsentText,
@@ -40,6 +40,7 @@ from visavis.store import tables as t
 DECOY_ID = bytes(16)
 """The row that is read where there is none with the id asked for, so that both take the same work."""
 _TIP = 1
+_TIP_ROW = select(t.audit_tip.c.number, t.audit_tip.c.hash).where(t.audit_tip.c.id == _TIP)
 _PAGE = 1000
 
 _INFO = [column for column in t.references.c if column.name != "sealed"]
@@ -98,14 +99,16 @@ class Subjects(_Repository):
         chosen = select(t.subjects).where(t.subjects.c.name > after).order_by(t.subjects.c.name).limit(limit)
         return [_subject(row) for row in self._connection.execute(chosen)]
 
-    def leaving(self, *, now: datetime) -> Sequence[Subject]:
+    def leaving(self, *, now: datetime, unused_since: datetime) -> Sequence[Subject]:
         """See the Protocol."""
         mine = t.subjects.c.id
         kept = or_(
             exists().where(t.references.c.subject_id == mine),
             exists().where(t.credentials.c.subject_id == mine, t.credentials.c.expires_at > now),
             exists().where(
-                t.consents.c.subject_id == mine, t.consents.c.withdrawn_at.is_(None), t.consents.c.ends_at > now
+                t.consents.c.subject_id == mine,
+                t.consents.c.withdrawn_at.is_(None),
+                t.consents.c.given_at > unused_since,
             ),
         )
         chosen = select(t.subjects).where(or_(t.subjects.c.erasing, ~kept))
@@ -212,6 +215,12 @@ class References(_Repository):
         )
         return list(self._connection.execute(chosen.order_by(c.record_id).limit(limit)).scalars())
 
+    def unknown(self, record_ids: Sequence[bytes]) -> Sequence[bytes]:
+        """See the Protocol."""
+        chosen = select(t.references.c.record_id).where(t.references.c.record_id.in_(record_ids))
+        known = set(self._connection.execute(chosen).scalars())
+        return [record_id for record_id in record_ids if record_id not in known]
+
     def count(self) -> int:
         """See the Protocol."""
         chosen = select(func.count()).where(t.references.c.state == ReferenceState.ACTIVE.value)
@@ -259,19 +268,32 @@ class Attempts(_Repository):
 
     def count_opening(self, minute: int) -> int:
         """See the Protocol."""
-        table = t.openings
+        return self._count(t.minutes.c.opened, minute)
+
+    def count_refusal(self, minute: int) -> int:
+        """See the Protocol."""
+        return self._count(t.minutes.c.refused, minute)
+
+    def of(self, record_id: bytes) -> Sequence[tuple[int, datetime]]:
+        """See the Protocol."""
+        c = t.attempts.c
+        chosen = select(c.failed, c.last_at).where(c.record_id == record_id).order_by(c.last_at, c.failed)
+        return [(row.failed, row.last_at) for row in self._connection.execute(chosen)]
+
+    def prune(self, *, before: datetime, failures_max: int) -> None:
+        """See the Protocol."""
+        old = and_(t.attempts.c.last_at < before, t.attempts.c.failed < failures_max)
+        self._connection.execute(delete(t.attempts).where(old))
+        self._connection.execute(delete(t.minutes).where(t.minutes.c.minute < int(before.timestamp()) // 60))
+
+    def _count(self, column: Any, minute: int) -> int:
         counted = (
-            self._upsert(table)
-            .values(minute=minute, count=1)
-            .on_conflict_do_update(index_elements=[table.c.minute], set_={"count": table.c.count + 1})
-            .returning(table.c.count)
+            self._upsert(t.minutes)
+            .values({"minute": minute, "opened": 0, "refused": 0, column.name: 1})
+            .on_conflict_do_update(index_elements=[t.minutes.c.minute], set_={column.name: column + 1})
+            .returning(column)
         )
         return int(self._connection.execute(counted).scalar_one())
-
-    def prune(self, *, before: datetime) -> None:
-        """See the Protocol."""
-        self._connection.execute(delete(t.attempts).where(t.attempts.c.last_at < before))
-        self._connection.execute(delete(t.openings).where(t.openings.c.minute < int(before.timestamp()) // 60))
 
     def forget(self, record_id: bytes) -> None:
         """See the Protocol."""
@@ -342,19 +364,25 @@ class Audit(_Repository):
 
     def append(self, event: Event, details: Mapping[str, Detail], *, at: datetime) -> Entry:
         """See the Protocol."""
-        tip = select(t.audit_tip.c.number, t.audit_tip.c.hash).where(t.audit_tip.c.id == _TIP).with_for_update()
-        number, last = self._connection.execute(tip).one()
-        entry = Entry.after(number, last, event, details, at)
-        values = {"number": entry.number, "line": entry.line, "hash": entry.hash, "subject_id": details.get("subject")}
+        entry = Entry.after(*self._connection.execute(_TIP_ROW.with_for_update()).one(), event, details, at)
+        self._put(entry)
+        return entry
+
+    def restore(self, entry: Entry) -> None:
+        """See the Protocol."""
+        if not entry.follows(*self._connection.execute(_TIP_ROW.with_for_update()).one()):
+            raise AuditBroken(f"entry {entry.number} does not follow the last one of this log")
+        self._put(entry)
+
+    def _put(self, entry: Entry) -> None:
+        values = {"number": entry.number, "line": entry.line, "hash": entry.hash, "subject_id": entry.subject_id}
         self._connection.execute(insert(t.audit).values(values))
         moved = update(t.audit_tip).where(t.audit_tip.c.id == _TIP)
         self._connection.execute(moved.values(number=entry.number, hash=entry.hash))
-        return entry
 
     def tip(self) -> tuple[int, bytes]:
         """See the Protocol."""
-        chosen = select(t.audit_tip.c.number, t.audit_tip.c.hash).where(t.audit_tip.c.id == _TIP)
-        number, last = self._connection.execute(chosen).one()
+        number, last = self._connection.execute(_TIP_ROW).one()
         return number, last
 
     def entries(self, *, after: int = 0, subject_id: str | None = None) -> Iterator[Entry]:

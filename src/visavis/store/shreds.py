@@ -12,46 +12,53 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from visavis.errors import StoreUnusable
-from visavis.template import SHRED_BYTES, Secret
+from visavis.template import SHRED_BYTES, Secret, open_to_others
 
 _DECOY_ID = bytes(16)
 _BUSY_S = 30
 _APPLICATION_ID = 0x76765348
 _PRAGMAS = ("secure_delete = ON", "journal_mode = TRUNCATE", "synchronous = FULL", "temp_store = MEMORY")
-_SCHEMA = """
+_SCHEMA = (
+    """
 CREATE TABLE shreds (
     record_id BLOB PRIMARY KEY CHECK (length(record_id) = 16),
     shred BLOB NOT NULL CHECK (length(shred) = 32)
 ) WITHOUT ROWID
-"""
+""",
+    "CREATE TABLE installation (id BLOB PRIMARY KEY CHECK (length(id) = 16)) WITHOUT ROWID",
+)
 _FIND = "SELECT shred FROM shreds WHERE record_id = coalesce((SELECT record_id FROM shreds WHERE record_id = ?), ?)"
 
 
 class FileShreds:
-    """A `Shreds`. Open it with `FileShreds.open`, make it with `FileShreds.create`. Safe for many threads and processes."""
+    """A `Shreds`. Open it with `FileShreds.open`, make it with `FileShreds.create`. Safe for many threads and processes.
+
+    installation: the id of the database that it belongs to (`Database.id`).
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path, self._connection = path, connection
         self._lock = threading.Lock()
 
     @classmethod
-    def create(cls, path: Path) -> "FileShreds":
+    def create(cls, path: Path, installation: bytes) -> "FileShreds":
         """Make the file, if there is none yet. Raises StoreUnusable when it is something else, which stays as it is."""
         with _translated(path), suppress(FileExistsError):
             path.touch(mode=0o600, exist_ok=False)
-        return cls._checked(path, make=True)
+        return cls._checked(path, installation, make=True)
 
     @classmethod
-    def open(cls, path: Path) -> "FileShreds":
+    def open(cls, path: Path, installation: bytes) -> "FileShreds":
         """Open the file. Raises StoreUnusable when there is none, or it is something else, which stays as it is."""
         if not path.is_file():
             raise StoreUnusable(
-                f"there is no store of shreds {path}; `visavis init` makes it, or restore it from its back-up"
+                f"there is no store of shreds {path}; is its volume mounted? Restore it from its newest back-up"
             )
-        return cls._checked(path, make=False)
+        return cls._checked(path, installation, make=False)
 
     @classmethod
-    def _checked(cls, path: Path, *, make: bool) -> "FileShreds":
+    def _checked(cls, path: Path, installation: bytes, *, make: bool) -> "FileShreds":
+        refuse_open(path)
         with _translated(path):
             connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         shreds = cls(path, connection)
@@ -61,7 +68,9 @@ class FileShreds:
                 for pragma in _PRAGMAS if usable else ():
                     connection.execute(f"PRAGMA {pragma}")
             if make and usable:
-                shreds._prepare()
+                shreds._prepare(installation)
+            if usable:
+                shreds._refuse_another(installation)
         except StoreUnusable:
             shreds.close()
             raise
@@ -76,10 +85,18 @@ class FileShreds:
     def _is_empty(self) -> bool:
         return bool(self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,))
 
-    def _prepare(self) -> None:
+    def _refuse_another(self, installation: bytes) -> None:
+        with _translated(self._path):
+            found = self._connection.execute("SELECT id FROM installation").fetchone()
+        if found != (installation,):
+            raise StoreUnusable(f"{self._path} is the store of shreds of another installation than the database is of")
+
+    def _prepare(self, installation: bytes) -> None:
         with self._writing() as connection:
             if not self._is_ours():
-                connection.execute(_SCHEMA)
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                connection.execute("INSERT INTO installation VALUES (?)", (installation,))
                 with Secret.random(SHRED_BYTES) as decoy:
                     connection.execute("INSERT INTO shreds VALUES (?, ?)", (_DECOY_ID, decoy.view))
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
@@ -107,6 +124,12 @@ class FileShreds:
             find = "SELECT 1 FROM shreds WHERE record_id = ?"
             return [each for each in record_ids if self._connection.execute(find, (each,)).fetchone() is None]
 
+    def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
+        """See `Shreds`."""
+        find = "SELECT record_id FROM shreds WHERE record_id > ? AND record_id <> ? ORDER BY record_id LIMIT ?"
+        with self._lock, _translated(self._path):
+            return [row[0] for row in self._connection.execute(find, (after, _DECOY_ID, limit))]
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -122,6 +145,14 @@ class FileShreds:
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
+
+
+def refuse_open(path: Path) -> None:
+    """Raises StoreUnusable for a file that other users can read or write."""
+    with _translated(path):
+        status = path.stat()
+    if open_to_others(status):
+        raise StoreUnusable(f"{path} is open to other users; allow its owner alone: chmod 600")
 
 
 @contextmanager

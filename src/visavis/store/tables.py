@@ -108,12 +108,14 @@ attempts = Table(
     sqlite_with_rowid=False,
 )
 
-openings = Table(
-    "openings",
+minutes = Table(
+    "minutes",
     metadata,
     Column("minute", BigInteger, primary_key=True, autoincrement=False),
-    Column("count", BigInteger, nullable=False),
+    Column("opened", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
 )
+"""How many claims were tried in each minute, and how many of them refused."""
 
 credentials = Table(
     "credentials",
@@ -136,6 +138,9 @@ audit = Table(
     Column("line", Text, nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
 )
+
+installation = Table("installation", metadata, Column("id", LargeBinary(16), primary_key=True))
+"""One row, at random: which store of shreds belongs to this database."""
 
 audit_tip = Table(
     "audit_tip",

@@ -9,8 +9,8 @@ from visavis.template.code import qr_png, qr_svg, qr_terminal, read_qr
 from visavis.template.credential import CREDENTIAL_PREFIX, FaceCredential
 from visavis.template.holder import HOLDER_PREFIX, HolderSecret, HolderType
 from visavis.template.issuer import Issuer
-from visavis.template.keys import KEY_KINDS, FileKeys, KeyKind, Signer, key_id, read_key, signed
-from visavis.template.sealed import SHRED_BYTES, OperatorKeys, SealedTemplate
+from visavis.template.keys import KEY_KINDS, FileKeys, KeyKind, Signer, key_id, open_to_others, read_key, signed
+from visavis.template.sealed import NO_SALT, SHRED_BYTES, OperatorKeys, SealedTemplate
 from visavis.template.secret import Secret
 from visavis.template.status import STATUS_AGE_MAX, STATUS_BITS, StatusList
 from visavis.template.value import Template
@@ -20,6 +20,7 @@ __all__ = [
     "CREDENTIAL_PREFIX",
     "HOLDER_PREFIX",
     "KEY_KINDS",
+    "NO_SALT",
     "SHRED_BYTES",
     "STATUS_AGE_MAX",
     "STATUS_BITS",
@@ -38,6 +39,7 @@ __all__ = [
     "StatusList",
     "Template",
     "key_id",
+    "open_to_others",
     "qr_png",
     "qr_svg",
     "qr_terminal",

@@ -95,7 +95,7 @@ def sign1(payload: bytes, *, signer: Signer, protected: Mapping[int, Any] | None
 def verify1(
     data: bytes, *, keys: Mapping[bytes, bytes], bytes_max: int, protected: Mapping[int, Any] | None = None
 ) -> tuple[bytes, bytes]:
-    """The payload of a message that `sign1` wrote under one of the public keys, which stand under their key ids, and that id.
+    """The payload of a message that `sign1` wrote under one of the public keys, which stand under their key ids, and that key.
 
     Raises Malformed, OtherAlgorithm, SignerUnknown or Forged.
     """
@@ -119,7 +119,7 @@ def verify1(
         raise SignerUnknown("no key with this id")
     if not signed(key, signature, to_be_signed(header, payload)):
         raise Forged("the signature does not fit")
-    return payload, named[KEY_ID]
+    return payload, key
 
 
 def encrypt0(

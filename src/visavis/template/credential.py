@@ -7,7 +7,7 @@ the times, the signed status list, the verifier's key and, but for one profile, 
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -33,14 +33,12 @@ from visavis.template.holder import HolderSecret, HolderType
 from visavis.template.issuer import Issuer
 from visavis.template.keys import KEY_ID_BYTES, Signer, key_id
 from visavis.template.secret import Secret
-from visavis.template.status import STATUS_BITS, TIME_MAX, StatusList
+from visavis.template.status import CLOCK_SKEW, STATUS_BITS, TIME_MAX, StatusList
 from visavis.template.value import HEADER_BYTES, Template
 
 CREDENTIAL_PREFIX = "VV1:"
 _ISSUER, _EXPIRES, _ISSUED, _CTI = 1, 4, 6, 7
 _INDEX, _PURPOSES, _TEMPLATE, _HOLDER = -65537, -65538, -65539, -65540
-_SKEW = timedelta(seconds=60)
-"""How far the clocks of issuer and verifier may differ."""
 _PURPOSES_MAX, _PURPOSE_LENGTH_MAX, _ISSUER_LENGTH_MAX = 8, 64, 255
 _BYTES_MAX = 4096
 
@@ -51,7 +49,7 @@ class FaceCredential:
 
     data: the bytes. cti: its id, 16 bytes. index: its place in the issuer's status list. purposes: sorted. issued_at,
     expires_at: UTC, whole seconds. holder: what opens it besides the verifier key. verifier_key_id: of the key that it was made
-    for. signer_key_id: of the issuer's key that signed it.
+    for. signer_key: the issuer's public key that signed it.
     """
 
     data: bytes
@@ -63,7 +61,7 @@ class FaceCredential:
     expires_at: datetime
     holder: HolderType
     verifier_key_id: bytes
-    signer_key_id: bytes
+    signer_key: bytes
     _encrypted: tuple[bytes, bytes, bytes]
 
     def __repr__(self) -> str:
@@ -116,7 +114,7 @@ class FaceCredential:
         }
         try:
             data = cose.sign1(cose.encode(payload), signer=signer)
-            return cls._parse(data, payload, key_id(signer.public))
+            return cls._parse(data, payload, signer.public)
         except cose.Malformed as error:
             raise CredentialMalformed(f"no credential can hold this: {error}") from None
 
@@ -159,7 +157,7 @@ class FaceCredential:
         status_lists: as they were fetched; those of other issuers are passed over. Raises CredentialNotYetValid,
         CredentialExpired, CredentialPurpose, CredentialIssuerUnknown, CredentialRevoked, and what `StatusList.of` does.
         """
-        if self.issued_at > now + _SKEW:
+        if self.issued_at > now + CLOCK_SKEW:
             raise CredentialNotYetValid(
                 f"it is valid from {self.issued_at:%Y-%m-%d %H:%M} UTC on; is this clock right?"
             )
@@ -202,10 +200,7 @@ class FaceCredential:
 
     def issued_by(self, issuers: Sequence[Issuer]) -> Issuer | None:
         """The issuer of its name whose key signed it, if it is among these."""
-        return next(
-            (each for each in issuers if each.name == self.issuer and self.signer_key_id in map(key_id, each.keys)),
-            None,
-        )
+        return next((each for each in issuers if each.name == self.issuer and self.signer_key in each.keys), None)
 
     @classmethod
     def _parse(cls, data: bytes, payload: Any, signer: bytes) -> "FaceCredential":
@@ -253,7 +248,7 @@ class FaceCredential:
             expires_at=datetime.fromtimestamp(expires, UTC),
             holder=HolderType(holder),
             verifier_key_id=verifier_key_id,
-            signer_key_id=signer,
+            signer_key=signer,
             _encrypted=(header, nonce, ciphertext),
         )
 

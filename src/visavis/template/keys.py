@@ -22,6 +22,7 @@ KEY_KINDS: tuple[KeyKind, ...] = ("operator", "verifier", "issuer", "audit")
 KEY_BYTES = 32
 KEY_ID_BYTES = 8
 _VERSION_MAX = 9999
+_INSTEAD = "is its volume mounted? Restore the keys from their back-up"
 _NAME = re.compile(r"(operator|verifier|issuer|audit)-(?!0000)([0-9]{4})\.key")
 
 
@@ -112,12 +113,32 @@ class FileKeys:
                 raise KeyUnusable(f"{target} cannot be written: {error.strerror or error}") from error
         return version
 
+    def retire(self, kind: KeyKind, version: int) -> None:
+        """Destroy an old version of a key. Raises KeyUnusable for the current one, or one that there is not."""
+        if version not in self.versions(kind)[:-1]:
+            raise KeyUnusable(f"there is no old version {version} of the {kind} key; the current one stays")
+        path = self._path(kind, version)
+        try:
+            with path.open("r+b", buffering=0) as file:
+                file.write(bytes(KEY_BYTES))
+                os.fsync(file.fileno())
+            path.unlink()
+            _sync(self._folder)
+        except OSError as error:
+            raise KeyUnusable(f"{path} cannot be removed: {error.strerror or error}") from error
+        known = self._keys.pop((kind, version), None)
+        if known is not None:
+            known.wipe()
+
     def versions(self, kind: KeyKind) -> tuple[int, ...]:
         """The versions there are, in order. Raises KeyUnusable when the folder cannot be read."""
         try:
             names = [path.name for path in self._folder.iterdir()]
+            status = self._folder.stat()
         except OSError as error:
-            raise KeyUnusable(f"{self._folder}: {error.strerror or error}; `visavis init` makes it") from error
+            raise KeyUnusable(f"{self._folder}: {error.strerror or error}; {_INSTEAD}") from error
+        if open_to_others(status, stat.S_IWGRP | stat.S_IWOTH):
+            raise KeyUnusable(f"other users can put keys into {self._folder}; allow its owner alone: chmod 700")
         found = (_NAME.fullmatch(name) for name in names)
         return tuple(sorted(int(match[2]) for match in found if match and match[1] == kind))
 
@@ -130,7 +151,7 @@ class FileKeys:
         """The current version of a key. Raises KeyUnusable when there is none."""
         versions = self.versions(kind)
         if not versions:
-            raise KeyUnusable(f"there is no {kind} key in {self._folder}; `visavis init` makes it")
+            raise KeyUnusable(f"there is no {kind} key in {self._folder}; {_INSTEAD}")
         return versions[-1]
 
     def mac(self, version: int, message: bytes) -> bytes:
@@ -168,14 +189,18 @@ def read_key(path: Path) -> Secret:
             data = Secret(file.read(KEY_BYTES + 1) or b"")
     except OSError as error:
         raise KeyUnusable(f"{path}: {error.strerror or error}") from error
-    if hasattr(os, "getuid"):
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise KeyUnusable(f"{path} is open to other users; allow its owner alone: chmod 600")
-        if status.st_uid not in (os.getuid(), 0):
-            raise KeyUnusable(f"{path} belongs to another user; a key must be this user's own, or root's")
+    if open_to_others(status):
+        raise KeyUnusable(f"{path} is open to other users; allow its owner alone: chmod 600")
+    if hasattr(os, "getuid") and status.st_uid not in (os.getuid(), 0):
+        raise KeyUnusable(f"{path} belongs to another user; a key must be this user's own, or root's")
     if len(data) != KEY_BYTES or len(set(data.view)) < 8:
         raise KeyUnusable(f"{path} is no key: expected {KEY_BYTES} random bytes")
     return data
+
+
+def open_to_others(status: os.stat_result, what: int = stat.S_IRWXG | stat.S_IRWXO) -> bool:
+    """Whether other users have any of these rights, where the system knows such."""
+    return hasattr(os, "getuid") and bool(status.st_mode & what)
 
 
 def _sync(folder: Path) -> None:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from visavis.errors import ClaimRefused, SealBroken, SealMalformed
+from visavis.errors import ClaimRefused, KeyUnusable, SealBroken, SealMalformed
 from visavis.template.claim import Claim, ClaimType
 from visavis.template.secret import Secret
 from visavis.template.value import HEADER_BYTES, Template
@@ -23,10 +23,11 @@ from visavis.template.value import HEADER_BYTES, Template
 _MAGIC = b"VVS1"
 _VERSION, _SUITE, _KDF_PROFILE = 1, 1, 1
 _HEADER = struct.Struct(">4sBBBB16s16sI32s12s")
-_NONCE_BYTES, _TAG_BYTES = 12, 16
+_NONCE_BYTES, _TAG_BYTES, _MAC_BYTES = 12, 16, 32
 _AUTHENTICATED = _HEADER.size - _NONCE_BYTES
 _SALT_BYTES = 16
-_NO_SALT = bytes(_SALT_BYTES)
+NO_SALT = bytes(_SALT_BYTES)
+"""Of every claim that is no passkey's."""
 
 SHRED_BYTES = 32
 
@@ -102,7 +103,7 @@ class SealedTemplate:
         claim: Claim,
         keys: OperatorKeys,
         shred: Secret,
-        claim_salt: bytes = _NO_SALT,
+        claim_salt: bytes = NO_SALT,
     ) -> "SealedTemplate":
         """Seal a template under the current operator key, with a fresh nonce.
 
@@ -155,6 +156,8 @@ def _derive(claim: Claim, version: int, keys: OperatorKeys, shred: Secret) -> Se
             Secret(keys.mac(version, message)) as operators,
             Secret(b"".join((blinded.view, operators.view, shred.view))) as material,
         ):
+            if len(operators) != _MAC_BYTES:
+                raise KeyUnusable(f"the operator's keys gave {len(operators)} bytes instead of an HMAC-SHA256's 32")
             derived = Secret(bytes(64))
             salt = claim.record_id + version.to_bytes(4, "big")
             HKDF(SHA256(), 64, salt, b"visavis seal v1").derive_into(material.view, derived.view)

@@ -13,7 +13,8 @@ from visavis.template.keys import Signer, key_id
 STATUS_BITS = 131_072
 STATUS_AGE_MAX = timedelta(hours=24)
 _BYTES = STATUS_BITS // 8
-_SKEW = timedelta(seconds=60)
+CLOCK_SKEW = timedelta(seconds=60)
+"""How far the clocks of issuer and verifier may differ."""
 _ISSUER, _SUBJECT, _ISSUED, _LIST = 1, 2, 6, 65533
 _TYPE = {cose.TYPE: "application/statuslist+cwt"}
 _BYTES_MAX = 32_768
@@ -90,7 +91,7 @@ class StatusList:
         if not found:
             raise refusal
         newest = max(found, key=lambda each: each.issued_at)
-        if newest.issued_at > now + _SKEW:
+        if newest.issued_at > now + CLOCK_SKEW:
             raise StatusListStale(f"the status list of {issuer.name} is from the future; is this clock right?")
         if newest.issued_at < now - STATUS_AGE_MAX:
             raise StatusListStale(

@@ -13,7 +13,8 @@ _FAR = 253402300799_000000
 
 
 def upgrade() -> None:
-    """Make them, the start of the audit log, and the row that is read where there is none with the id asked for."""
+    """Make them, the installation's id, the start of the audit log, and the row that is read where there is none with the id
+    asked for."""
     op.create_table(
         "attempts",
         sa.Column("key", sa.LargeBinary(length=32), nullable=False),
@@ -57,10 +58,16 @@ def upgrade() -> None:
     op.create_index(("ix_credentials_expires_at"), "credentials", ["expires_at"], unique=False)
     op.create_index(("ix_credentials_subject_id"), "credentials", ["subject_id"], unique=False)
     op.create_table(
-        "openings",
+        "installation",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=("pk_installation")),
+    )
+    op.create_table(
+        "minutes",
         sa.Column("minute", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("minute", name=("pk_openings")),
+        sa.Column("opened", sa.BigInteger(), nullable=False),
+        sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("minute", name=("pk_minutes")),
     )
     op.create_table(
         "sealed_references",
@@ -115,6 +122,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=("pk_consents")),
     )
     op.create_index(("ix_consents_subject_id"), "consents", ["subject_id"], unique=False)
+    op.bulk_insert(sa.table("installation", sa.column("id", sa.LargeBinary)), [{"id": secrets.token_bytes(16)}])
     tip = sa.table("audit_tip", sa.column("id"), sa.column("number"), sa.column("hash", sa.LargeBinary))
     op.bulk_insert(tip, [{"id": 1, "number": 0, "hash": bytes(32)}])
     decoy = {
