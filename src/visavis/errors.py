@@ -331,7 +331,7 @@ class PolicyUnsupported(VisavisError):
 
 
 class TooManyComparisons(VisavisError):
-    """A list pairs one photo with more than 40 others (SCOPE: verification is one to one)."""
+    """A list pairs one photo with more than 40 others, or one capture meets a second reference: verification is one to one."""
 
     code = "too_many_comparisons"
 

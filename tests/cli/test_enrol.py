@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import json
 import os
 import pty
@@ -117,6 +118,29 @@ class TestEnrol:
         assert enrol(place, photos, "P001", "--qr", str(place / "claim.png")).fault.endswith("[output_unwritable]")
         assert (place / "claim.png").read_bytes() == b"precious"
         assert call("subject", "list", "--json").json == []
+
+    def test_a_claim_that_cannot_be_written_to_its_file_is_printed(
+        self, place: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is handed out once, and the reference is kept by then."""
+        sync, calls = os.fsync, 0
+
+        def full(descriptor: int) -> None:
+            nonlocal calls
+            calls += os.readlink(f"/proc/self/fd/{descriptor}").endswith("claim.png")
+            if calls == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            sync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", full)
+        answer = enrol(place, photos, "P001", "--qr", str(place / "claim.png"))
+        monkeypatch.undo()
+        assert answer.code == 3
+        assert answer.err == f"visavis: {place}/claim.png: No space left on device [output_unwritable]\n"
+        assert not (place / "claim.png").exists()
+        (place / "claim").write_text(answer.out)
+        verified = ("verify", "--claim", place / "claim", photos / "P001-casual.jpg", "--folder", place / "installation")
+        assert call(*verified).code == 0
 
     def test_a_terminal_shows_the_code(self, place: Path, photos: Path) -> None:
         ours, theirs = pty.openpty()

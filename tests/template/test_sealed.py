@@ -338,6 +338,17 @@ class TestRefusals:
             record.open()
         assert caught.value.code == "key_unusable"
 
+    @pytest.mark.parametrize("length", [0, 31, 33])
+    def test_an_operators_key_that_answers_with_something_else_is_not_used(self, length: int) -> None:
+        """Whatever a key service gives would go into the key: nothing at all, say."""
+
+        class Odd(HeldKeys):
+            def mac(self, version: int, message: bytes) -> bytes:
+                return bytes(length)
+
+        with pytest.raises(KeyUnusable, match=f"gave {length} bytes"):
+            Record(keys=Odd({1: random_bytes(1000, 32)}))
+
     @pytest.mark.parametrize("length", [0, 16, 31, 33, 64])
     def test_a_shred_has_32_bytes(self, record: Record, length: int) -> None:
         assert SHRED_BYTES == 32

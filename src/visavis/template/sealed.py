@@ -153,12 +153,17 @@ def _derive(claim: Claim, version: int, keys: OperatorKeys, shred: Secret) -> Se
     with Secret(sha256(b"visavis claim v1" + claim.secret.view).digest()) as blinded:
         message = b"visavis op v1" + claim.record_id + sha256(blinded.view).digest()
         with (
-            Secret(keys.mac(version, message)) as operators,
+            Secret(_mac(keys, version, message)) as operators,
             Secret(b"".join((blinded.view, operators.view, shred.view))) as material,
         ):
-            if len(operators) != _MAC_BYTES:
-                raise KeyUnusable(f"the operator's keys gave {len(operators)} bytes instead of an HMAC-SHA256's 32")
             derived = Secret(bytes(64))
             salt = claim.record_id + version.to_bytes(4, "big")
             HKDF(SHA256(), 64, salt, b"visavis seal v1").derive_into(material.view, derived.view)
             return derived
+
+
+def _mac(keys: OperatorKeys, version: int, message: bytes) -> bytes:
+    mac = keys.mac(version, message)
+    if len(mac) != _MAC_BYTES:
+        raise KeyUnusable(f"the operator's keys gave {len(mac)} bytes instead of the 32 of an HMAC-SHA256")
+    return mac
