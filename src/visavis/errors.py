@@ -315,6 +315,39 @@ class AuditBroken(VisavisError):
     code = "audit_broken"
 
 
+# --- the service ----------------------------------------------------------------------------------------------------
+
+
+class ApiKeyRefused(VisavisError):
+    """No API key was given, or one that is unknown or revoked."""
+
+    code = "api_key_refused"
+
+
+class ScopeMissing(VisavisError):
+    """The API key is good, and not for this."""
+
+    code = "scope_missing"
+
+
+class ClientSecretRefused(VisavisError):
+    """Not the secret of this verification session."""
+
+    code = "client_secret_refused"
+
+
+class SessionUnknown(VisavisError):
+    """The application has no verification session with this id."""
+
+    code = "session_unknown"
+
+
+class SessionClosed(VisavisError):
+    """The verification session is in a state that does not allow this."""
+
+    code = "session_closed"
+
+
 # --- requests -------------------------------------------------------------------------------------------------------
 
 

@@ -127,7 +127,7 @@ class TestEnrol:
 
         def full(descriptor: int) -> None:
             nonlocal calls
-            calls += os.readlink(f"/proc/self/fd/{descriptor}").endswith("claim.png")
+            calls += Path(f"/proc/self/fd/{descriptor}").readlink().name == "claim.png"
             if calls == 2:
                 raise OSError(errno.ENOSPC, "No space left on device")
             sync(descriptor)
@@ -139,7 +139,14 @@ class TestEnrol:
         assert answer.err == f"visavis: {place}/claim.png: No space left on device [output_unwritable]\n"
         assert not (place / "claim.png").exists()
         (place / "claim").write_text(answer.out)
-        verified = ("verify", "--claim", place / "claim", photos / "P001-casual.jpg", "--folder", place / "installation")
+        verified = (
+            "verify",
+            "--claim",
+            place / "claim",
+            photos / "P001-casual.jpg",
+            "--folder",
+            place / "installation",
+        )
         assert call(*verified).code == 0
 
     def test_a_terminal_shows_the_code(self, place: Path, photos: Path) -> None:

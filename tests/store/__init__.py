@@ -4,7 +4,19 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from visavis.session import Consent, ConsentText, Issued, Reference, ReferenceState, Subject
+from visavis.session import (
+    Against,
+    Consent,
+    ConsentText,
+    Issued,
+    Reference,
+    ReferenceState,
+    Report,
+    SessionStatus,
+    Subject,
+    VerificationSession,
+    Wanted,
+)
 
 NOW = datetime(2026, 3, 1, 12, 30, 45, 123_456, tzinfo=UTC)
 HERE = b"installation one"
@@ -40,6 +52,32 @@ def reference(subject_id: str = "sub_1", **changes: Any) -> Reference:
 def sealed(key_version: int = 1) -> bytes:
     """As long as a sealed template of the default model, with its key version in its place, and random otherwise."""
     return secrets.token_bytes(40) + key_version.to_bytes(4, "big") + secrets.token_bytes(205)
+
+
+def session(**changes: Any) -> VerificationSession:
+    usual = {
+        "id": f"vs_{secrets.token_hex(12)}",
+        "application": "shop",
+        "wanted": Wanted("door", "1e-4", Against.UPLOAD),
+        "status": SessionStatus.REQUIRES_INPUT,
+        "attempts_left": 3,
+        "created_at": NOW,
+        "expires_at": NOW + HOUR,
+        "secret_hash": secrets.token_bytes(32),
+    }
+    return VerificationSession(**{**usual, **changes})
+
+
+def report(session_id: str, **changes: Any) -> Report:
+    usual = {
+        "id": f"vr_{secrets.token_hex(12)}",
+        "session_id": session_id,
+        "subject_id": None,
+        "created_at": NOW,
+        "decision": {"outcome": "match", "score": 0.5, "reasons": ["ä"]},
+        "jws": "a.b.c",
+    }
+    return Report(**{**usual, **changes})
 
 
 def issued(subject_id: str | None = "sub_1", **changes: Any) -> Issued:

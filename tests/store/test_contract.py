@@ -10,19 +10,38 @@ from pathlib import Path
 
 import pytest
 
-from tests.store import DAY, HERE, HOUR, MICROSECOND, NOW, consent, issued, reference, sealed, subject
+from tests.store import (
+    DAY,
+    HERE,
+    HOUR,
+    MICROSECOND,
+    NOW,
+    consent,
+    issued,
+    reference,
+    report,
+    sealed,
+    session,
+    subject,
+)
 from visavis.errors import SubjectEnrolled
 from visavis.session import (
     GENESIS,
+    Against,
+    ApiKey,
     ConsentText,
     Event,
+    Payment,
     Reference,
     ReferenceState,
+    Scope,
+    SessionStatus,
     Shreds,
     Store,
     Stored,
     Subject,
     Transaction,
+    Wanted,
     verify_log,
 )
 from visavis.store import Database, FileShreds, MemoryShreds, MemoryStore
@@ -506,6 +525,99 @@ class StoreContract:
         with store.reading() as tx:
             assert tx.credentials.get(old.cti) is None
             assert tx.credentials.get(new.cti) == new
+
+    # --- API keys and verification sessions -------------------------------------------------------------------------
+
+    def test_api_keys_come_back_as_they_were(self, store: Store) -> None:
+        keys = [
+            ApiKey(f"key_{n}", "shop", frozenset({Scope.REPORTS, Scope.AUDIT}), bytes([n]) * 32, NOW + n * HOUR)
+            for n in (2, 1)
+        ]
+        with store.writing() as tx:
+            for key in keys:
+                tx.api_keys.add(key)
+            tx.api_keys.used("key_1", NOW)
+            tx.api_keys.revoke("key_2", NOW + HOUR)
+            for unknown in ("key_3", ""):
+                tx.api_keys.used(unknown, NOW)
+                tx.api_keys.revoke(unknown, NOW)
+        with store.reading() as tx:
+            assert tx.api_keys.get("key_3") is None
+            assert tx.api_keys.get("key_1") == replace(keys[1], last_used_at=NOW)
+            assert tx.api_keys.all() == [replace(keys[1], last_used_at=NOW), replace(keys[0], revoked_at=NOW + HOUR)]
+
+    def test_sessions_are_listed_newest_first_a_page_at_a_time(self, store: Store) -> None:
+        mine = [session(created_at=NOW + n * MICROSECOND, id=f"vs_{n}") for n in range(5)]
+        mine += [session(created_at=NOW, id="vs_a"), session(created_at=NOW, id="vs_b")]
+        others = session(application="bank", id="vs_x")
+        with store.writing() as tx:
+            for each in (*mine, others):
+                tx.sessions.add(each)
+        with store.reading() as tx:
+            ids = [each.id for each in tx.sessions.page("shop")]
+            assert ids == ["vs_4", "vs_3", "vs_2", "vs_1", "vs_b", "vs_a", "vs_0"]
+            pages, before = [], None
+            while page := tx.sessions.page("shop", before=before, limit=2):
+                pages += [each.id for each in page]
+                before = pages[-1]
+            assert pages == ids
+            assert tx.sessions.page("shop", before="vs_x") == tx.sessions.page("shop", before="vs_?") == []
+            assert tx.sessions.page("bank") == [others]
+
+    def test_a_session_moves_on_only_from_where_it_is(self, store: Store) -> None:
+        payment = Payment("1.50", "EUR", "Bäcker")
+        old = session(wanted=Wanted("door", "1e-4", Against.SUBJECT, "sub_1", payment, "nonce"))
+        taken = replace(old, status=SessionStatus.PROCESSING, lease=bytes(16), leased_until=NOW + HOUR, last_error="x")
+        with store.writing() as tx:
+            tx.sessions.add(old)
+            assert not tx.sessions.move(taken, status=SessionStatus.PROCESSING, lease=None)
+            assert not tx.sessions.move(taken, status=SessionStatus.REQUIRES_INPUT, lease=bytes(16))
+            assert tx.sessions.get(old.id) == old
+            assert tx.sessions.move(taken, status=SessionStatus.REQUIRES_INPUT, lease=None)
+            assert tx.sessions.get(old.id) == taken
+            assert not tx.sessions.move(old, status=SessionStatus.PROCESSING, lease=bytes([1]) * 16)
+            assert tx.sessions.move(old, status=SessionStatus.PROCESSING, lease=bytes(16))
+            assert not tx.sessions.move(session(id="vs_?"), status=SessionStatus.REQUIRES_INPUT, lease=None)
+            assert tx.sessions.get("vs_?") is None
+
+    def test_sessions_whose_time_is_over_are_due_and_pruned(self, store: Store) -> None:
+        taken = {"status": SessionStatus.PROCESSING, "lease": bytes(16)}
+        due = [session(expires_at=NOW), session(leased_until=NOW, expires_at=NOW + DAY, **taken)]
+        not_due = [
+            session(expires_at=NOW + MICROSECOND),
+            session(leased_until=NOW + MICROSECOND, **taken),
+            session(expires_at=NOW, status=SessionStatus.VERIFIED),
+        ]
+        with store.writing() as tx:
+            for each in (*due, *not_due):
+                tx.sessions.add(each)
+                tx.sessions.add_report(report(each.id))
+            assert {each.id for each in tx.sessions.due(now=NOW)} == {each.id for each in due}
+            assert len(tx.sessions.due(now=NOW, limit=1)) == 1
+            tx.sessions.prune(before=NOW + MICROSECOND)
+        with store.reading() as tx:
+            left = {each.id for each in tx.sessions.page("shop")}
+            assert left == {due[1].id, not_due[0].id, not_due[1].id}
+            assert [len(tx.sessions.reports(each.id)) for each in (due[0], due[1])] == [0, 1]
+
+    def test_reports_are_forgotten_with_their_session_or_subject(self, store: Store) -> None:
+        mine = session(wanted=Wanted("door", "1e-4", Against.SUBJECT, "sub_1"))
+        other = session()
+        reports = [report(mine.id), report(other.id, subject_id="sub_1"), report(other.id), report(other.id)]
+        with store.writing() as tx:
+            for each in (mine, other):
+                tx.sessions.add(each)
+            for answer in reports:
+                tx.sessions.add_report(answer)
+            assert tx.sessions.report(reports[0].id) == reports[0]
+            tx.sessions.forget("sub_1")
+        with store.writing() as tx:
+            assert tx.sessions.get(mine.id) is None
+            assert tx.sessions.report(reports[0].id) is None
+            assert {each.id for each in tx.sessions.reports(other.id)} == {each.id for each in reports[2:]}
+            tx.sessions.redact(other.id)
+            assert tx.sessions.reports(other.id) == []
+            assert tx.sessions.get(other.id) == other
 
     # --- audit ----------------------------------------------------------------------------------------------------
 

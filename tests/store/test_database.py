@@ -290,6 +290,24 @@ class TestTables:
             }
             assert found.get_pk_constraint(name)["constrained_columns"] == [each.name for each in table.primary_key]
 
+    def test_the_first_tables_are_brought_up_to_date_with_what_is_in_them(self, where: Path | str) -> None:
+        with closing(Database.create(where)) as made:
+            with made.writing() as tx:
+                tx.subjects.add(subject("anna"))
+            with made.engine.begin() as connection:
+                for name in ("api_keys", "verification_sessions", "verification_reports"):
+                    connection.exec_driver_sql(f"DROP TABLE {name}")
+                connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        with pytest.raises(StoreUnusable, match="an earlier version of visavis; bring it up to date"):
+            Database.open(where)
+        with closing(Database.create(where)) as migrated:
+            with migrated.reading() as tx:
+                assert tx.subjects.named("anna") is not None
+                assert tx.sessions.page("shop") == []
+            with migrated.engine.connect() as connection:
+                context = MigrationContext.configure(connection, opts={"compare_type": True})
+                assert compare_metadata(context, tables.metadata) == []
+
     def test_migrating_twice_changes_nothing(self, database: Database) -> None:
         with database.writing() as tx:
             tx.audit.append(Event.SWEPT, {}, at=NOW)

@@ -4,6 +4,7 @@ In: consents, photos, claims and credentials, and a `Vault`: the store, the shre
 that this room owns. Out: a claim handed out once, decisions, receipts, and an audit log that only grows.
 """
 
+from visavis.session.access import API_KEY_PREFIX, authenticate, make_api_key, revoke_api_key
 from visavis.session.audit import GENESIS, Detail, Entry, Event, Head, Verdict, line_of, stamp, verify_log
 from visavis.session.credentials import (
     Issuing,
@@ -17,6 +18,29 @@ from visavis.session.custody import PasskeyClaim
 from visavis.session.enrolment import CAPTURES_MAX, ENROLMENT_POLICY, CaptureReport, Enrolment
 from visavis.session.erasure import Swept, Withdrawn, erase_subject, sweep, withdraw_consent
 from visavis.session.export import export_subject
+from visavis.session.hosted import (
+    Desk,
+    cancel_session,
+    expire_sessions,
+    find_session,
+    open_session,
+    redact_session,
+    report_of,
+    reports_of,
+    shown_to,
+)
+from visavis.session.inquiry import (
+    OPEN,
+    Against,
+    ApiKey,
+    Payment,
+    Report,
+    Scope,
+    SessionStatus,
+    VerificationSession,
+    Wanted,
+)
+from visavis.session.jws import REPORT_TYPE
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
 from visavis.session.ports import (
     Attempts,
@@ -32,6 +56,7 @@ from visavis.session.ports import (
 )
 from visavis.session.probe import Models, Probe
 from visavis.session.restoration import Restored, restore
+from visavis.session.submission import Capture, submit
 from visavis.session.value import (
     Consent,
     ConsentText,
@@ -45,18 +70,25 @@ from visavis.session.value import (
 from visavis.session.verification import Expected, Verification, renew_claim, verify_claim
 
 __all__ = [
+    "API_KEY_PREFIX",
     "CAPTURES_MAX",
     "DEFAULT_ATTEMPT_LIMITS",
     "ENROLMENT_POLICY",
     "GENESIS",
+    "OPEN",
+    "REPORT_TYPE",
+    "Against",
+    "ApiKey",
     "AttemptLimits",
     "Attempts",
     "Audit",
+    "Capture",
     "CaptureReport",
     "Consent",
     "ConsentText",
     "Consents",
     "Credentials",
+    "Desk",
     "Detail",
     "Enrolment",
     "Entry",
@@ -67,12 +99,16 @@ __all__ = [
     "Issuing",
     "Models",
     "PasskeyClaim",
+    "Payment",
     "Probe",
     "Receipt",
     "Reference",
     "ReferenceState",
     "References",
+    "Report",
     "Restored",
+    "Scope",
+    "SessionStatus",
     "Shreds",
     "Store",
     "Stored",
@@ -84,16 +120,30 @@ __all__ = [
     "Vault",
     "Verdict",
     "Verification",
+    "VerificationSession",
+    "Wanted",
     "Withdrawn",
+    "authenticate",
+    "cancel_session",
     "erase_subject",
+    "expire_sessions",
     "export_subject",
+    "find_session",
     "issue_credential",
     "line_of",
+    "make_api_key",
+    "open_session",
+    "redact_session",
     "renew_claim",
+    "report_of",
+    "reports_of",
     "restore",
+    "revoke_api_key",
     "revoke_credential",
+    "shown_to",
     "sign_status_list",
     "stamp",
+    "submit",
     "sweep",
     "verify_claim",
     "verify_credential",

@@ -42,6 +42,10 @@ class Event(StrEnum):
     ERASED = "erased"
     RESTORED = "restored"
     SWEPT = "swept"
+    SESSION = "session"
+    REDACTED = "redacted"
+    API_KEY_MADE = "api_key_made"
+    API_KEY_REVOKED = "api_key_revoked"
     KEY_ROTATED = "key_rotated"
     KEY_RETIRED = "key_retired"
 

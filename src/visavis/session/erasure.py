@@ -5,7 +5,7 @@ Only back-ups of the store of shreds can undo that, and they are kept for so man
 the date.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -208,15 +208,19 @@ def finish_erasure(vault: Vault, subject: Subject, retired: list[Reference]) -> 
                 {"cti": each.cti.hex(), "expires_at": stamp(each.expires_at)} for each in tx.credentials.of(subject.id)
             ],
         }
-        line = line_of(content)
         _revoke(tx, subject.id, now)
         tx.credentials.detach(subject.id)
+        tx.sessions.forget(subject.id)
         tx.subjects.remove(subject.id)
-        tx.audit.append(
-            Event.ERASED, {"subject": subject.id, "receipt_sha256": sha256(line.encode()).hexdigest()}, at=now
-        )
+        receipt_sha256 = sha256(line_of(content).encode()).hexdigest()
+        tx.audit.append(Event.ERASED, {"subject": subject.id, "receipt_sha256": receipt_sha256}, at=now)
+    return sign_receipt(vault, content)
+
+
+def sign_receipt(vault: Vault, content: Mapping[str, Any]) -> Receipt:
+    """Sign what was done for good."""
     signer = vault.audit_signer
-    return Receipt(content, signer.public, signer.sign(b"visavis receipt v1" + line.encode()))
+    return Receipt(content, signer.public, signer.sign(b"visavis receipt v1" + line_of(content).encode()))
 
 
 def _revoke(tx: Transaction, subject_id: str, now: datetime, consents: set[str] | None = None) -> int:

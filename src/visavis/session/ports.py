@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Protocol
 
 from visavis.session.audit import Detail, Entry, Event
+from visavis.session.inquiry import ApiKey, Report, SessionStatus, VerificationSession
 from visavis.session.value import Consent, Issued, Reference, ReferenceState, Stored, Subject
 from visavis.template import ClaimType, OperatorKeys, SealedTemplate, Secret, Signer
 
@@ -164,6 +165,62 @@ class Audit(Protocol):
         """Entries in their order, those about one subject where it is named."""
 
 
+class ApiKeys(Protocol):
+    """Keys of applications, as hashes."""
+
+    def add(self, key: ApiKey) -> None:
+        """Keep a new key."""
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """The key with this id."""
+
+    def all(self) -> Sequence[ApiKey]:
+        """All of them, oldest first."""
+
+    def used(self, key_id: str, at: datetime) -> None:
+        """Note its last use."""
+
+    def revoke(self, key_id: str, at: datetime) -> None:
+        """Note that it is no longer good."""
+
+
+class Sessions(Protocol):
+    """Verification sessions and their reports."""
+
+    def add(self, session: VerificationSession) -> None:
+        """Keep a new session."""
+
+    def get(self, session_id: str) -> VerificationSession | None:
+        """The session with this id."""
+
+    def page(self, application: str, *, before: str | None = None, limit: int = 100) -> Sequence[VerificationSession]:
+        """An application's sessions, newest first, from the one behind `before` on."""
+
+    def move(self, session: VerificationSession, *, status: SessionStatus, lease: bytes | None) -> bool:
+        """Replace what is kept, if it still has this status and lease; whether it had."""
+
+    def due(self, *, now: datetime, limit: int = 1000) -> Sequence[VerificationSession]:
+        """Those that are open though their time is over, or that of a submission to them."""
+
+    def add_report(self, report: Report) -> None:
+        """Keep a report."""
+
+    def reports(self, session_id: str) -> Sequence[Report]:
+        """A session's reports, oldest first."""
+
+    def report(self, report_id: str) -> Report | None:
+        """The report with this id."""
+
+    def redact(self, session_id: str) -> None:
+        """Forget a session's reports."""
+
+    def forget(self, subject_id: str) -> None:
+        """Forget sessions and reports about a subject."""
+
+    def prune(self, *, before: datetime) -> None:
+        """Forget sessions that were to expire before that time, with their reports."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """Everything in the database, seen and changed as one."""
@@ -174,6 +231,8 @@ class Transaction:
     attempts: Attempts
     credentials: Credentials
     audit: Audit
+    api_keys: ApiKeys
+    sessions: Sessions
 
 
 class Store(Protocol):

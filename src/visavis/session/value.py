@@ -23,6 +23,13 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_purpose(purpose: str) -> str:
+    """What a reference may serve for. Raises InputInvalid for a text that cannot be one."""
+    if not _PURPOSE.fullmatch(purpose):
+        raise InputInvalid(f"a purpose has 1 to 64 lower-case letters, digits, `_`, `.` and `-`, unlike {purpose!r}")
+    return purpose
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """id: `sub_` and random characters; it alone appears in the audit log. name: the operator's own. erasing: whether an
@@ -55,10 +62,10 @@ class ConsentText:
             raise ConsentInvalid("the consent's text needs a version, of 200 characters at most")
         if not _LOCALE.fullmatch(self.locale) or len(self.locale) > 35:
             raise ConsentInvalid(f"expected a locale such as `en` or `pt-BR`, got {self.locale!r}")
-        if not _PURPOSE.fullmatch(self.purpose):
-            raise ConsentInvalid(
-                f"a purpose has 1 to 64 lower-case letters, digits, `_`, `.` and `-`, unlike {self.purpose!r}"
-            )
+        try:
+            check_purpose(self.purpose)
+        except InputInvalid as error:
+            raise ConsentInvalid(str(error)) from None
         if not 1 <= self.retention_days <= _RETENTION_DAYS_MAX:
             raise ConsentInvalid(f"references are kept for 1 to {_RETENTION_DAYS_MAX} days, not {self.retention_days}")
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from visavis.errors import AuditBroken, SubjectEnrolled
 from visavis.session import (
     GENESIS,
+    OPEN,
+    ApiKey,
     Consent,
     Detail,
     Entry,
@@ -18,9 +20,12 @@ from visavis.session import (
     Issued,
     Reference,
     ReferenceState,
+    Report,
+    SessionStatus,
     Stored,
     Subject,
     Transaction,
+    VerificationSession,
 )
 from visavis.template import SHRED_BYTES, Secret
 
@@ -72,7 +77,8 @@ class MemoryStore:
         self._lock = threading.Lock()
         consents, references, credentials = Consents(), References(), Credentials()
         subjects, attempts, audit = Subjects(consents, references, credentials), Attempts(), Audit()
-        self._transaction = Transaction(subjects, consents, references, attempts, credentials, audit)
+        keys, sessions = ApiKeys(), Sessions()
+        self._transaction = Transaction(subjects, consents, references, attempts, credentials, audit, keys, sessions)
         self._tables: tuple[_Table[Any, Any], ...] = (
             subjects.rows,
             consents.rows,
@@ -81,6 +87,9 @@ class MemoryStore:
             attempts.minutes,
             credentials.rows,
             audit.rows,
+            keys.rows,
+            sessions.rows,
+            sessions.answers,
         )
 
     @contextmanager
@@ -386,6 +395,112 @@ class Audit:
             entry, subject = self.rows[number]
             if subject_id in (None, subject):
                 yield entry
+
+
+class ApiKeys:
+    """See the Protocol."""
+
+    def __init__(self) -> None:
+        self.rows: _Table[str, ApiKey] = _Table()
+
+    def add(self, key: ApiKey) -> None:
+        """See the Protocol."""
+        self.rows[key.id] = key
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """See the Protocol."""
+        return self.rows.get(key_id)
+
+    def all(self) -> Sequence[ApiKey]:
+        """See the Protocol."""
+        return sorted(self.rows.values(), key=lambda key: (key.created_at, key.id))
+
+    def used(self, key_id: str, at: datetime) -> None:
+        """See the Protocol."""
+        if key_id in self.rows:
+            self.rows[key_id] = replace(self.rows[key_id], last_used_at=at)
+
+    def revoke(self, key_id: str, at: datetime) -> None:
+        """See the Protocol."""
+        if key_id in self.rows:
+            self.rows[key_id] = replace(self.rows[key_id], revoked_at=at)
+
+
+class Sessions:
+    """See the Protocol."""
+
+    def __init__(self) -> None:
+        self.rows: _Table[str, VerificationSession] = _Table()
+        self.answers: _Table[str, Report] = _Table()
+
+    def add(self, session: VerificationSession) -> None:
+        """See the Protocol."""
+        self.rows[session.id] = session
+
+    def get(self, session_id: str) -> VerificationSession | None:
+        """See the Protocol."""
+        return self.rows.get(session_id)
+
+    def page(self, application: str, *, before: str | None = None, limit: int = 100) -> Sequence[VerificationSession]:
+        """See the Protocol."""
+        found = [each for each in self.rows.values() if each.application == application]
+        found.sort(key=_newest, reverse=True)
+        if before is not None:
+            last = next((each for each in found if each.id == before), None)
+            found = [] if last is None else [each for each in found if _newest(each) < _newest(last)]
+        return found[:limit]
+
+    def move(self, session: VerificationSession, *, status: SessionStatus, lease: bytes | None) -> bool:
+        """See the Protocol."""
+        kept = self.rows.get(session.id)
+        if kept is None or (kept.status, kept.lease) != (status, lease):
+            return False
+        self.rows[session.id] = session
+        return True
+
+    def due(self, *, now: datetime, limit: int = 1000) -> Sequence[VerificationSession]:
+        """See the Protocol."""
+        found = (
+            each
+            for each in self.rows.values()
+            if each.status in OPEN and min(each.expires_at, each.leased_until or each.expires_at) <= now
+        )
+        return sorted(found, key=lambda each: (each.expires_at, each.id))[:limit]
+
+    def add_report(self, report: Report) -> None:
+        """See the Protocol."""
+        self.answers[report.id] = report
+
+    def reports(self, session_id: str) -> Sequence[Report]:
+        """See the Protocol."""
+        found = (report for report in self.answers.values() if report.session_id == session_id)
+        return sorted(found, key=lambda report: (report.created_at, report.id))
+
+    def report(self, report_id: str) -> Report | None:
+        """See the Protocol."""
+        return self.answers.get(report_id)
+
+    def redact(self, session_id: str) -> None:
+        """See the Protocol."""
+        self.answers.drop(*[report.id for report in self.reports(session_id)])
+
+    def forget(self, subject_id: str) -> None:
+        """See the Protocol."""
+        self._drop(each for each in self.rows.values() if each.wanted.subject_id == subject_id)
+        self.answers.drop(*[each.id for each in self.answers.values() if each.subject_id == subject_id])
+
+    def prune(self, *, before: datetime) -> None:
+        """See the Protocol."""
+        self._drop(each for each in self.rows.values() if each.expires_at < before)
+
+    def _drop(self, sessions: Iterable[VerificationSession]) -> None:
+        for session in list(sessions):
+            self.redact(session.id)
+            del self.rows[session.id]
+
+
+def _newest(session: VerificationSession) -> tuple[datetime, str]:
+    return session.created_at, session.id
 
 
 class MemoryShreds:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-REVISIONS = ("0001",)
+REVISIONS = ("0002", "0001")
 """All there are, the newest first. They stand here too so that opening a database need not load Alembic."""
 
 _ONE_AT_A_TIME = threading.Lock()

@@ -1,5 +1,6 @@
 """The session's repositories in SQL. Each asks for what its Protocol says and nothing more."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,17 +25,26 @@ from sqlalchemy.exc import IntegrityError
 
 from visavis.errors import AuditBroken, SubjectEnrolled
 from visavis.session import (
+    OPEN,
+    Against,
+    ApiKey,
     Consent,
     ConsentText,
     Detail,
     Entry,
     Event,
     Issued,
+    Payment,
     Reference,
     ReferenceState,
+    Report,
+    Scope,
+    SessionStatus,
     Stored,
     Subject,
     Transaction,
+    VerificationSession,
+    Wanted,
 )
 from visavis.store import tables as t
 
@@ -65,6 +76,8 @@ def transaction(connection: Connection) -> Transaction:
         Attempts(connection),
         Credentials(connection),
         Audit(connection),
+        ApiKeys(connection),
+        Sessions(connection),
     )
 
 
@@ -396,6 +409,144 @@ class Audit(_Repository):
             if len(rows) < _PAGE:
                 return
             after = rows[-1].number
+
+
+class ApiKeys(_Repository):
+    """See the Protocol."""
+
+    def add(self, key: ApiKey) -> None:
+        """See the Protocol."""
+        values = _values(key, "id", "application", "hash", "created_at", "last_used_at", "revoked_at")
+        self._connection.execute(insert(t.api_keys).values({**values, "scopes": " ".join(sorted(key.scopes))}))
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """See the Protocol."""
+        row = self._connection.execute(select(t.api_keys).where(t.api_keys.c.id == key_id)).first()
+        return None if row is None else _api_key(row)
+
+    def all(self) -> Sequence[ApiKey]:
+        """See the Protocol."""
+        chosen = select(t.api_keys).order_by(t.api_keys.c.created_at, t.api_keys.c.id)
+        return [_api_key(row) for row in self._connection.execute(chosen)]
+
+    def used(self, key_id: str, at: datetime) -> None:
+        """See the Protocol."""
+        self._connection.execute(update(t.api_keys).where(t.api_keys.c.id == key_id).values(last_used_at=at))
+
+    def revoke(self, key_id: str, at: datetime) -> None:
+        """See the Protocol."""
+        self._connection.execute(update(t.api_keys).where(t.api_keys.c.id == key_id).values(revoked_at=at))
+
+
+class Sessions(_Repository):
+    """See the Protocol."""
+
+    def add(self, session: VerificationSession) -> None:
+        """See the Protocol."""
+        self._connection.execute(insert(t.sessions).values(_session_values(session)))
+
+    def get(self, session_id: str) -> VerificationSession | None:
+        """See the Protocol."""
+        row = self._connection.execute(select(t.sessions).where(t.sessions.c.id == session_id)).first()
+        return None if row is None else _session(row)
+
+    def page(self, application: str, *, before: str | None = None, limit: int = 100) -> Sequence[VerificationSession]:
+        """See the Protocol."""
+        c = t.sessions.c
+        chosen = select(t.sessions).where(c.application == application)
+        if before is not None:
+            last = select(c.created_at, c.id).where(c.id == before, c.application == application)
+            chosen = chosen.where(tuple_(c.created_at, c.id) < last.scalar_subquery())
+        chosen = chosen.order_by(c.created_at.desc(), c.id.desc()).limit(limit)
+        return [_session(row) for row in self._connection.execute(chosen)]
+
+    def move(self, session: VerificationSession, *, status: SessionStatus, lease: bytes | None) -> bool:
+        """See the Protocol."""
+        c = t.sessions.c
+        as_it_was = and_(c.id == session.id, c.status == status.value, c.lease.is_not_distinct_from(lease))
+        return (
+            self._connection.execute(update(t.sessions).where(as_it_was).values(_session_values(session))).rowcount == 1
+        )
+
+    def due(self, *, now: datetime, limit: int = _PAGE) -> Sequence[VerificationSession]:
+        """See the Protocol."""
+        c = t.sessions.c
+        still_open = c.status.in_([literal_column(f"'{each.value}'") for each in sorted(OPEN, reverse=True)])
+        over = or_(c.expires_at <= now, c.leased_until <= now)
+        chosen = select(t.sessions).where(still_open, over).order_by(c.expires_at, c.id).limit(limit)
+        return [_session(row) for row in self._connection.execute(chosen)]
+
+    def add_report(self, report: Report) -> None:
+        """See the Protocol."""
+        values = _values(report, "id", "session_id", "subject_id", "created_at", "jws")
+        self._connection.execute(insert(t.reports).values({**values, "decision": json.dumps(report.decision)}))
+
+    def reports(self, session_id: str) -> Sequence[Report]:
+        """See the Protocol."""
+        return self._reports(t.reports.c.session_id == session_id)
+
+    def report(self, report_id: str) -> Report | None:
+        """See the Protocol."""
+        return next(iter(self._reports(t.reports.c.id == report_id)), None)
+
+    def redact(self, session_id: str) -> None:
+        """See the Protocol."""
+        self._connection.execute(delete(t.reports).where(t.reports.c.session_id == session_id))
+
+    def forget(self, subject_id: str) -> None:
+        """See the Protocol."""
+        mine = select(t.sessions.c.id).where(t.sessions.c.subject_id == subject_id)
+        self._connection.execute(delete(t.reports).where(t.reports.c.session_id.in_(mine)))
+        self._connection.execute(delete(t.reports).where(t.reports.c.subject_id == subject_id))
+        self._connection.execute(delete(t.sessions).where(t.sessions.c.subject_id == subject_id))
+
+    def prune(self, *, before: datetime) -> None:
+        """See the Protocol."""
+        old = select(t.sessions.c.id).where(t.sessions.c.expires_at < before)
+        self._connection.execute(delete(t.reports).where(t.reports.c.session_id.in_(old)))
+        self._connection.execute(delete(t.sessions).where(t.sessions.c.expires_at < before))
+
+    def _reports(self, condition: Any) -> list[Report]:
+        chosen = select(t.reports).where(condition).order_by(t.reports.c.created_at, t.reports.c.id)
+        return [
+            Report(row.id, row.session_id, row.subject_id, row.created_at, json.loads(row.decision), row.jws)
+            for row in self._connection.execute(chosen)
+        ]
+
+
+def _api_key(row: Row[Any]) -> ApiKey:
+    scopes = frozenset(map(Scope, row.scopes.split()))
+    return ApiKey(row.id, row.application, scopes, row.hash, row.created_at, row.last_used_at, row.revoked_at)
+
+
+def _session_values(session: VerificationSession) -> dict[str, Any]:
+    wanted = session.wanted
+    return {
+        **_values(session, "id", "application", "attempts_left", "created_at", "expires_at", "secret_hash"),
+        **_values(session, "last_error", "lease", "leased_until", "redacted_at"),
+        **_values(wanted, "purpose", "policy", "subject_id", "nonce"),
+        "against": wanted.against.value,
+        "payment": None if wanted.payment is None else json.dumps(wanted.payment.to_dict()),
+        "status": session.status.value,
+    }
+
+
+def _session(row: Row[Any]) -> VerificationSession:
+    payment = None if row.payment is None else Payment(**json.loads(row.payment))
+    return VerificationSession(
+        id=row.id,
+        application=row.application,
+        wanted=Wanted(row.purpose, row.policy, Against(row.against), row.subject_id, payment, row.nonce),
+        status=SessionStatus(row.status),
+        attempts_left=row.attempts_left,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        secret_hash=row.secret_hash,
+        last_error=row.last_error,
+        lease=row.lease,
+        leased_until=row.leased_until,
+        redacted_at=row.redacted_at,
+    )
 
 
 def _values(thing: object, *names: str) -> dict[str, Any]:

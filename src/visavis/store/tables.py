@@ -130,6 +130,54 @@ credentials = Table(
     Column("revoked_at", Moment),
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("application", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("last_used_at", Moment),
+    Column("revoked_at", Moment),
+)
+
+sessions = Table(
+    "verification_sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("application", String(64), nullable=False),
+    Column("purpose", String(64), nullable=False),
+    Column("policy", String(64), nullable=False),
+    Column("against", String(16), nullable=False),
+    Column("subject_id", String(64), index=True),
+    Column("payment", Text),
+    Column("nonce", String(200)),
+    Column("status", String(16), nullable=False),
+    Column("attempts_left", SmallInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("secret_hash", LargeBinary(32), nullable=False),
+    Column("last_error", String(64)),
+    Column("lease", LargeBinary(16)),
+    Column("leased_until", Moment),
+    Column("redacted_at", Moment),
+)
+Index("ix_verification_sessions_application", sessions.c.application, sessions.c.created_at, sessions.c.id)
+_OPEN = sessions.c.status.in_(["requires_input", "processing"])
+Index("ix_verification_sessions_open", sessions.c.expires_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
+
+reports = Table(
+    "verification_reports",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("session_id", String(64), nullable=False, index=True),
+    Column("subject_id", String(64), index=True),
+    Column("created_at", Moment, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("jws", Text, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

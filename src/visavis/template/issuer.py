@@ -25,10 +25,7 @@ class Issuer:
 
     def to_json(self) -> str:
         """The file."""
-        keys = [
-            {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key_id(key).hex(), "x": _base64(key)}
-            for key in self.keys
-        ]
+        keys = [jwk(key) for key in self.keys]
         return json.dumps({"issuer": self.name, "status_list": self.status_list, "keys": keys}, indent=2) + "\n"
 
     @classmethod
@@ -43,6 +40,11 @@ class Issuer:
         except (ValueError, RecursionError, CredentialMalformed):
             pass
         raise CredentialMalformed("expected an issuer's public file, as `visavis credential issuer` writes it")
+
+
+def jwk(key: bytes) -> dict[str, str]:
+    """An Ed25519 public key of 32 bytes as a JWK (RFC 8037)."""
+    return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key_id(key).hex(), "x": _base64(key)}
 
 
 def _public(key: object) -> bytes:

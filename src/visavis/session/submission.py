@@ -1,0 +1,175 @@
+"""What a client submits to its verification session. In this order:
+
+(1) The session is taken: from here on nobody else submits to it, until the lease ends.
+(2) The capture is compared with what the session names: an enrolled reference that a claim opens, a credential, or a photo.
+(3) Report and state are kept together, if the lease is still held.
+
+A process that is killed in between loses the submission and no more: when the lease ends, the session takes the next one.
+"""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from visavis.decision import Decision, Outcome
+from visavis.errors import ClaimRefused, CredentialError, InputInvalid, SessionClosed, VisavisError
+from visavis.session.audit import stamp
+from visavis.session.credentials import verify_credential
+from visavis.session.hosted import Desk, note, shown_to
+from visavis.session.inquiry import OPEN, Against, Report, SessionStatus, VerificationSession
+from visavis.session.jws import sign_report
+from visavis.session.probe import Probe
+from visavis.session.verification import Expected, verify_claim
+
+LEASE = timedelta(seconds=60)
+"""For how long a submission is waited for before the session takes another."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Capture:
+    """What a client submits. claim, credential, holder: texts of codes. reference: a photo, for sessions that take one."""
+
+    frames: Sequence[bytes]
+    claim: str | None = None
+    credential: str | None = None
+    holder: str | None = None
+    reference: bytes | None = None
+
+
+def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> VerificationSession:
+    """Take a capture, and answer with the session as it is afterwards; the report is the application's to see.
+
+    Raises ClientSecretRefused; SessionClosed when the session takes no capture now; an ImageError, RateLimited, InputInvalid and
+    other faults of what was submitted: they use up no attempt.
+    """
+    taken = _take(desk, shown_to(desk, session_id, secret))  # (1)
+    try:
+        answer = _compared(desk, taken, capture)  # (2)
+    except (ClaimRefused, CredentialError) as error:
+        return _settle(desk, taken, error=error.code, attempts=1)
+    except BaseException as error:
+        with suppress(VisavisError):
+            _settle(desk, taken, error=getattr(error, "code", "fault"), attempts=0)
+        raise
+    outcome = answer.decision.outcome
+    error_code = None if outcome is Outcome.MATCH else answer.decision.reason.value
+    attempts = 0 if outcome is Outcome.INCONCLUSIVE else 1
+    return _settle(desk, taken, answer=answer, error=error_code, attempts=attempts)  # (3)
+
+
+def _take(desk: Desk, session: VerificationSession) -> VerificationSession:
+    """Step (1). The session as it was taken."""
+    now = desk.vault.clock()
+    if session.status not in OPEN:
+        raise SessionClosed(f"the session is {session.status.value}; it takes no capture any more")
+    if session.status is SessionStatus.PROCESSING and session.leased_until is not None and now < session.leased_until:
+        raise SessionClosed("a capture is being looked at; wait for the answer")
+    taken = replace(session, status=SessionStatus.PROCESSING, lease=secrets.token_bytes(16), leased_until=now + LEASE)
+    with desk.vault.store.writing() as tx:
+        if not tx.sessions.move(taken, status=session.status, lease=session.lease):
+            raise SessionClosed("another capture was submitted at the same time; wait for its answer")
+    return taken
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """subject_id, credential: who matched, where that is known; the credential by its id in hex."""
+
+    decision: Decision
+    subject_id: str | None = None
+    credential: str | None = None
+
+
+def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _Answer:
+    """Step (2)."""
+    wanted, probe = session.wanted, Probe(capture.frames)
+    match wanted.against:
+        case Against.SUBJECT:
+            if capture.claim is None:
+                raise InputInvalid("submit the claim, or a photo of its code")
+            done = verify_claim(
+                desk.vault,
+                desk.models,
+                claim=capture.claim,
+                probe=probe,
+                policy=wanted.policy,
+                expected=Expected(wanted.purpose, wanted.subject_id),
+                limits=desk.limits,
+            )
+            return _Answer(done.decision, done.subject_id)
+        case Against.CREDENTIAL:
+            if capture.credential is None:
+                raise InputInvalid("submit the credential, or a photo of its code")
+            if desk.trust is None:
+                raise InputInvalid("credentials are not accepted here: no issuer is trusted")
+            read, decision = verify_credential(
+                desk.models,
+                credential=capture.credential,
+                holder=capture.holder,
+                probe=probe,
+                policy=wanted.policy,
+                purpose=wanted.purpose,
+                trust=desk.trust,
+                now=desk.vault.clock(),
+                log=desk.vault.store,
+            )
+            if decision.outcome is not Outcome.MATCH:
+                return _Answer(decision)
+            with desk.vault.store.reading() as tx:
+                issued = tx.credentials.get(read.cti)
+            return _Answer(decision, None if issued is None else issued.subject_id, read.cti.hex())
+        case Against.UPLOAD:
+            if capture.reference is None:
+                raise InputInvalid("submit the photo that the person is compared with")
+            verify = desk.models.current.verify
+            return _Answer(verify(reference=capture.reference, probe=capture.frames, policy=wanted.policy))
+
+
+def _settle(
+    desk: Desk,
+    taken: VerificationSession,
+    *,
+    attempts: int,
+    error: str | None = None,
+    answer: _Answer | None = None,
+) -> VerificationSession:
+    """Step (3). Raises SessionClosed where the session ended, or the lease did, meanwhile: then nothing is kept."""
+    now, left = desk.vault.clock(), taken.attempts_left - attempts
+    status = SessionStatus.REQUIRES_INPUT if left > 0 else SessionStatus.CANCELED
+    if error is None:
+        status = SessionStatus.VERIFIED
+    settled = replace(taken, status=status, attempts_left=left, last_error=error, lease=None, leased_until=None)
+    with desk.vault.store.writing() as tx:
+        if not tx.sessions.move(settled, status=SessionStatus.PROCESSING, lease=taken.lease):
+            raise SessionClosed(
+                "the session ended, or took too long, while the capture was looked at; nothing was kept"
+            )
+        if answer is not None:
+            tx.sessions.add_report(_report(desk, settled, answer, now))
+        if status is not SessionStatus.REQUIRES_INPUT:
+            note(tx, settled, now)
+    return settled
+
+
+def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: datetime) -> Report:
+    plain, wanted, report_id = answer.decision.to_dict(), session.wanted, f"vr_{secrets.token_hex(12)}"
+    claims = {
+        "iss": desk.issuer,
+        "aud": session.application,
+        "jti": report_id,
+        "iat": int(now.timestamp()),
+        "session": session.id,
+        "session_created_at": stamp(session.created_at),
+        "sub": answer.subject_id,
+        "credential": answer.credential,
+        "purpose": wanted.purpose,
+        "against": wanted.against.value,
+        "transaction": None if wanted.payment is None else wanted.payment.to_dict(),
+        "nonce": wanted.nonce,
+        "outcome": plain["outcome"],
+        "policy": {name: plain["policy"][name] for name in ("name", "fmr_target", "version", "extrapolated")},
+        "liveness": plain["liveness"],
+    }
+    return Report(report_id, session.id, answer.subject_id, now, plain, sign_report(claims, desk.signer))
