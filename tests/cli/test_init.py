@@ -276,7 +276,7 @@ class TestAudit:
             "consents": 0,
             "subjects": [],
         }
-        assert call("audit", "restore", *options).out.startswith("put back 0 entries")
+        assert call("audit", "restore", *options).out.startswith("read 0 missing entries")
         assert call("audit", "verify", "--heads", tmp_path / "head", "--folder", folder, "--json").json["proven"] == 4
 
     def test_a_head_kept_elsewhere_finds_what_was_changed(self, folder: Path, tmp_path: Path) -> None:

@@ -192,6 +192,32 @@ class TestRestore:
         with restored.store.reading() as tx:
             assert tx.references.find(claim.record_id, now=restored.clock()) is not None
 
+    def test_a_database_that_has_gone_on_forgets_all_the_same_when_one_says_so(
+        self, vault: Vault, back: Callable[[], Vault]
+    ) -> None:
+        """A door that opened before its operator read the manual must not keep erased people."""
+        enrol(vault, ANNA)
+        mine = subject_id(vault)
+        back()
+        erase_subject(vault, mine)
+        entries, restored = exported(vault), back()
+        enrol(restored, BELA, "bela")
+        before = log(restored)
+        done = restore(restored, entries, forked=True)
+        assert [receipt.content["subject"] for receipt in done.subjects] == [mine]
+        assert log(restored)[: len(before)] == before
+        with restored.store.reading() as tx:
+            assert tx.subjects.get(mine) is None
+            verify_log(list(tx.audit.entries()), heads=[], keys=[])
+
+    def test_another_log_is_refused_even_then(self, vault: Vault, clock: Clock) -> None:
+        enrol(vault, ANNA)
+        before = log(vault)
+        foreign = Entry.after(0, bytes(32), Event.ERASED, {"subject": subject_id(vault)}, clock.now)
+        with pytest.raises(AuditBroken, match="is another one here"):
+            restore(vault, [foreign], forked=True)
+        assert log(vault) == before
+
     def test_what_breaks_off_is_done_by_the_next_sweep(self, vault: Vault, back: Callable[[], Vault]) -> None:
         enrol(vault, ANNA)
         mine = subject_id(vault)

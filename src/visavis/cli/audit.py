@@ -79,9 +79,12 @@ def verify(heads: tuple[Path, ...], log: Path | None, keys: tuple[str, ...], fol
 @audit.command()
 @click.argument("log", type=_FILE)
 @click.option("--heads", type=_FILE, multiple=True, help="File of signed heads that the log must agree with.")
+@click.option(
+    "--forked", is_flag=True, help="Also if the database has gone on; its log then stays without these entries."
+)
 @folder_option
 @json_option
-def restore(log: Path, heads: tuple[Path, ...], folder: Path | None, as_json: bool) -> int:
+def restore(log: Path, heads: tuple[Path, ...], forked: bool, folder: Path | None, as_json: bool) -> int:
     """After restoring a back-up of the database: do again what the exported LOG says happened since.
 
     Its entries are put back, credentials that were revoked are revoked, consents withdrawn and subjects erased. Do it before
@@ -92,7 +95,7 @@ def restore(log: Path, heads: tuple[Path, ...], folder: Path | None, as_json: bo
 
     with opened(folder) as place:
         verify_log(_entries(log), heads=_heads(heads), keys=place.keys.public_keys("audit"))
-        done = restore_all(place.vault, _entries(log))
+        done = restore_all(place.vault, _entries(log), forked=forked)
     if as_json:
         receipts = [receipt.to_dict() for receipt in done.subjects]
         print_json(
@@ -106,8 +109,8 @@ def restore(log: Path, heads: tuple[Path, ...], folder: Path | None, as_json: bo
         )
         return 0
     click.echo(
-        f"put back {done.entries} entries and {done.credentials} credentials; revoked {done.revoked} credentials, withdrew "
-        f"{done.consents} consents and erased {len(done.subjects)} subjects again"
+        f"read {done.entries} missing entries; put back {done.credentials} credentials; revoked {done.revoked} "
+        f"credentials, withdrew {done.consents} consents and erased {len(done.subjects)} subjects again"
     )
     return 0
 

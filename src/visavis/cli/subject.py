@@ -109,6 +109,8 @@ def erase(name: str, yes: bool, receipt: Path | None, folder: Path | None) -> in
         with _printed_to(receipt) as write:
             made = erase_subject(place.vault, found.id).to_dict()
             write(made)
+    if receipt is not None:
+        click.echo(printable(f"erased {name}; receipt: {receipt}"))
     if made["credentials"]:
         click.echo(SIGN_ANEW, err=True)
     return 0

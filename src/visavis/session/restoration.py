@@ -1,7 +1,8 @@
 """What a restored back-up of the database has forgotten, done again from the exported audit log. In this order:
 
 (1) The exported log must be the database's own, and go on where that ends.
-(2) The entries behind its end are put back as they were, so that heads signed meanwhile still vouch for the log.
+(2) The entries behind its end are put back as they were, so that heads signed meanwhile still vouch for the log. Where the
+    database has gone on without them, they can be done again only, if one says so: the log stays without them.
 (3) What they say is done again: credentials that were issued are known, those revoked are revoked, consents that were withdrawn
     are withdrawn, subjects who were erased are erased. All this is one transaction.
 (4) Shreds and rows are destroyed; if that breaks off, the next sweep does it.
@@ -9,7 +10,7 @@
 Who was enrolled, or renewed a claim, after the back-up was made cannot be brought back: no copy of their references is left.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -34,17 +35,17 @@ class Restored:
     subjects: Sequence[Receipt]
 
 
-def restore(vault: Vault, log: Iterable[Entry]) -> Restored:
+def restore(vault: Vault, log: Iterable[Entry], *, forked: bool = False) -> Restored:
     """Bring a restored database up to its exported log, before anything else is written to it.
 
-    log: entries in their order, from the one that follows the database's last at the latest. Raises AuditBroken when it is not
-    this database's, or the database has gone on without it.
+    log: entries in their order, from the one that follows the database's last at the latest. forked: whether the database may
+    have gone on without them. Raises AuditBroken when it has and must not, or the log is another's.
     """
     now = vault.clock()
     retired: list[Reference] = []
     consents = 0
     with vault.store.writing() as tx:
-        missing = _missing(tx, log)  # (1), (2)
+        missing = _missing(tx, log, forked=forked)  # (1), (2)
         again = _Again.of(missing)  # (3)
         for issued in again.issued.values():
             known = issued.subject_id is not None and tx.subjects.get(issued.subject_id) is not None
@@ -66,18 +67,26 @@ def restore(vault: Vault, log: Iterable[Entry]) -> Restored:
     return Restored(len(missing), len(again.issued), len(again.revoked), consents, receipts)
 
 
-def _missing(tx: Transaction, log: Iterable[Entry]) -> list[dict[str, Any]]:
-    """The entries behind the end of the database's log, put back into it."""
-    end, last = tx.audit.tip()
-    missing = []
+def _missing(tx: Transaction, log: Iterable[Entry], *, forked: bool) -> list[dict[str, Any]]:
+    """The entries that the database's log is without, put back into it unless it has gone on."""
+    missing: list[dict[str, Any]] = []
+    own: Iterator[Entry] | None = None
+    common = apart = False
     for entry in log:
-        if entry.number == end and entry.hash != last:
-            raise AuditBroken(
-                f"entry {end} is another one here: this is another log, or the database has gone on without it"
-            )
-        if entry.number > end:
+        own = tx.audit.entries(after=entry.number - 1) if own is None else own
+        ours = None if apart else next(own, None)
+        if ours is not None and ours.hash == entry.hash:
+            common = True
+            continue
+        apart = apart or ours is not None
+        if not apart:
             tx.audit.restore(entry)
-            missing.append(entry.to_dict())
+        elif not (forked and common):
+            raise AuditBroken(
+                f"entry {entry.number} is another one here: this is another log, or the database has gone on without it. If it "
+                "has, say so explicitly to do again what the log says; its entries cannot be put back"
+            )
+        missing.append(entry.to_dict())
     return missing
 
 
