@@ -336,6 +336,25 @@ class ClientSecretRefused(VisavisError):
     code = "client_secret_refused"
 
 
+class Overloaded(VisavisError):
+    """The service has more to do than it can do in time; nothing was looked at. retry_after_s: when to try again."""
+
+    code = "overloaded"
+    retry_after_s: float | None = None
+
+
+class RequestTooLarge(VisavisError):
+    """The request's body is larger than is read."""
+
+    code = "request_too_large"
+
+
+class RequestTooSlow(VisavisError):
+    """The request's body did not come in time."""
+
+    code = "request_too_slow"
+
+
 class SessionUnknown(VisavisError):
     """The application has no verification session with this id."""
 

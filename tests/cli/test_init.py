@@ -24,10 +24,11 @@ class TestInit:
             "keys": str(folder / "keys"),
             "shreds": str(folder / "shreds.db"),
             "database": str(folder / "visavis.db"),
+            "api_key": answer.json["api_key"],
         }
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         secret = [folder / "shreds.db", folder / "visavis.db", *(folder / "keys").iterdir()]
-        assert len(secret) == 6
+        assert len(secret) == 7
         assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in secret)
 
     def test_the_users_own_folder_is_the_default(self) -> None:
@@ -163,7 +164,7 @@ class TestKeys:
         assert call("keys", "rotate", "--kind", "audit", "--folder", tmp_path).out == "audit key: version 2\n"
         listed = call("keys", "list", "--folder", tmp_path, "--json").json
         assert listed == {
-            "versions": {"operator": [1, 2], "verifier": [1], "issuer": [1], "audit": [1, 2]},
+            "versions": {"operator": [1, 2], "verifier": [1], "issuer": [1], "audit": [1, 2], "report": [1]},
             "references": {},
         }
         assert "operator 1, 2" in call("keys", "list", "--folder", tmp_path).out
@@ -172,7 +173,7 @@ class TestKeys:
         for version in ("1", "2", "3"):
             assert "no old version" in call("keys", "retire", "operator", version, "--yes", "--folder", tmp_path).fault
         exported = call("audit", "export", "--folder", tmp_path).out.splitlines()
-        assert [json.loads(line)["details"] for line in exported] == [
+        assert [json.loads(line)["details"] for line in exported[1:]] == [
             {"kind": "operator", "version": 2},
             {"kind": "audit", "version": 2},
             {"kind": "operator", "version": 1},
@@ -205,7 +206,7 @@ class TestAudit:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         call("init", "--folder", tmp_path)
-        for _ in range(3):
+        for _ in range(2):  # the first entry is the API key that was made
             call("keys", "rotate", "--folder", tmp_path)
         return tmp_path
 
@@ -245,7 +246,7 @@ class TestAudit:
         assert "expected a public key" in call("audit", "verify", *given, "--key", "zz").fault
         text = (tmp_path / "log").read_text()
         (tmp_path / "log").write_text(text.replace('"version": 3', '"version": 4'))
-        assert "entry 2, or one before it, was changed" in call("audit", "verify", *given, "--key", key).fault
+        assert "entry 3, or one before it, was changed" in call("audit", "verify", *given, "--key", key).fault
         (tmp_path / "log").write_text(text + "junk\n")
         assert "line 4 is no entry" in call("audit", "verify", *given, "--key", key).fault
         assert call("audit", "verify", "--log", tmp_path / "none", "--key", key).fault.endswith("[input_invalid]")

@@ -45,11 +45,17 @@ def no_umask() -> Iterator[None]:
 
 class TestCreate:
     def test_it_makes_one_key_of_every_kind(self, keys: FileKeys, folder: Path) -> None:
-        assert KEY_KINDS == ("operator", "verifier", "issuer", "audit")
+        assert KEY_KINDS == ("operator", "verifier", "issuer", "audit", "report")
         found = contents(folder)
-        assert set(found) == {"operator-0001.key", "verifier-0001.key", "issuer-0001.key", "audit-0001.key"}
+        assert set(found) == {
+            "operator-0001.key",
+            "verifier-0001.key",
+            "issuer-0001.key",
+            "audit-0001.key",
+            "report-0001.key",
+        }
         assert {len(data) for data in found.values()} == {32}
-        assert len(set(found.values())) == 4
+        assert len(set(found.values())) == len(KEY_KINDS)
 
     @ON_POSIX
     @pytest.mark.usefixtures("no_umask")
@@ -223,7 +229,7 @@ class TestVersions:
             "xoperator-0002.key", "operator-000２.key", "operator-0002.key\n", "verifier-0002.7.draft", "README",
         ):  # fmt: skip
             written(folder / name, GOOD)
-        assert [keys.versions(kind) for kind in KEY_KINDS] == [(1,)] * 4
+        assert [keys.versions(kind) for kind in KEY_KINDS] == [(1,)] * len(KEY_KINDS)
 
     def test_they_are_counted_from_1(self, keys: FileKeys, folder: Path) -> None:
         """No seal can name a key 0."""
@@ -331,7 +337,7 @@ class TestUse:
 
     @pytest.mark.parametrize("kind", ["issuer", "audit"])
     def test_the_newest_key_signs_and_all_are_published(self, keys: FileKeys, kind: KeyKind) -> None:
-        assert kind in ("issuer", "audit")
+        assert kind in ("issuer", "audit", "report")
         first = keys.signer(kind)
         keys.rotate(kind)
         second = keys.signer(kind)
@@ -353,7 +359,7 @@ class TestUse:
             assert not signed(public, signature, b"message")
 
     def test_no_key_answers_for_another_kind(self, keys: FileKeys) -> None:
-        assert len({bytes(keys.key(kind, 1).view) for kind in KEY_KINDS}) == 4
+        assert len({bytes(keys.key(kind, 1).view) for kind in KEY_KINDS}) == len(KEY_KINDS)
         assert keys.public_keys("issuer") != keys.public_keys("audit")
 
     def test_nothing_shows_a_key(self, keys: FileKeys, folder: Path) -> None:

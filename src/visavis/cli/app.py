@@ -23,6 +23,7 @@ from visavis.cli.evaluate import evaluate
 from visavis.cli.init import init, migrate
 from visavis.cli.keys import keys
 from visavis.cli.models import models
+from visavis.cli.serve import api_key, serve
 from visavis.cli.subject import subject
 from visavis.cli.verify import verify
 from visavis.errors import VisavisError
@@ -51,6 +52,8 @@ for command in (
     subject,
     keys,
     audit,
+    serve,
+    api_key,
     migrate,
     evaluate,
     calibrate,

@@ -43,6 +43,7 @@ def init(
     Called again, it changes nothing. VISAVIS_DATABASE, VISAVIS_KEYS and VISAVIS_SHREDS put parts of it elsewhere. Exit code: 0
     done, 3 fault or wrong use.
     """
+    from visavis.session import Scope, Vault, make_api_key
     from visavis.settings import Installation
     from visavis.store import Database, FileShreds
     from visavis.template import KEY_KINDS, FileKeys
@@ -62,11 +63,16 @@ def init(
                     there.keys.newest(kind)
     else:
         place = replace(place, **given)
-    FileKeys.create(place.keys)
-    with closing(Database.create(place.database)) as made_database:
-        FileShreds.create(place.shreds, made_database.id).close()
-    if not place.settings_file.exists():  # last of all: with it the installation is whole
-        write_file(place.settings_file, place.to_toml().encode())
+    keys = FileKeys.create(place.keys)
+    with (
+        closing(Database.create(place.database)) as made_database,
+        closing(FileShreds.create(place.shreds, made_database.id)) as shreds,
+    ):
+        api_key = None
+        if not place.settings_file.exists():
+            vault = Vault(made_database, shreds, keys, keys.signer("audit"))
+            _, api_key = make_api_key(vault, application="default", scopes=Scope)
+            write_file(place.settings_file, place.to_toml().encode())  # last of all: with it the installation is whole
     database = str(place.database) if isinstance(place.database, Path) else "as VISAVIS_DATABASE says"
     made = {
         "settings": str(place.settings_file),
@@ -74,11 +80,15 @@ def init(
         "shreds": str(place.shreds),
         "database": database,
     }
+    if api_key is not None:
+        made["api_key"] = api_key
     if as_json:
         print_json(made)
         return 0
     for name, where in made.items():
-        click.echo(printable(f"{name:9} {where}"))
+        click.echo(printable(f"{name.replace('_', ' '):9} {where}"))
+    if api_key is not None:
+        click.echo("The API key is for `visavis serve`, and is not shown again.", err=True)
     click.echo(
         "Back up keys, shreds and database apart from each other: a reference opens with all three and its subject's claim, and "
         "is lost with any one of them. Back-ups of the shreds undo erasures for as long as you keep them."
@@ -97,10 +107,15 @@ def _refuse_changes(place: "Installation", given: dict[str, Any]) -> "Installati
 @click.command()
 @folder_option
 def migrate(folder: Path | None) -> int:
-    """Bring the database's tables up to date. Exit code: 0 done, 3 fault or wrong use."""
+    """Bring an earlier version's installation up to date. Exit code: 0 done, 3 fault or wrong use."""
     from visavis.settings import Installation
     from visavis.store import Database
+    from visavis.template import FileKeys
 
-    Database.create(Installation.read(folder).database).close()
+    place = Installation.read(folder)
+    keys = FileKeys(place.keys)
+    if keys.current and not keys.versions("report"):  # the kind that there was not from the first
+        keys.rotate("report")
+    Database.create(place.database).close()
     click.echo("the database is up to date")
     return 0

@@ -9,7 +9,7 @@ from visavis.cli.common import json_option, print_json
 from visavis.cli.installation import folder_option, opened
 from visavis.errors import KeyUnusable
 
-KINDS = ("operator", "verifier", "issuer", "audit")
+KINDS = ("operator", "verifier", "issuer", "audit", "report")
 
 
 @click.group()

@@ -27,6 +27,7 @@ from visavis.session.hosted import (
     redact_session,
     report_of,
     reports_of,
+    sessions_of,
     shown_to,
 )
 from visavis.session.inquiry import (
@@ -140,6 +141,7 @@ __all__ = [
     "restore",
     "revoke_api_key",
     "revoke_credential",
+    "sessions_of",
     "shown_to",
     "sign_status_list",
     "stamp",

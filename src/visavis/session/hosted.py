@@ -97,6 +97,15 @@ def find_session(desk: Desk, session_id: str, *, application: str) -> Verificati
     return _as_of(session, desk.vault.clock())
 
 
+def sessions_of(
+    desk: Desk, *, application: str, before: str | None = None, limit: int = 100
+) -> Sequence[VerificationSession]:
+    """An application's sessions, newest first, from the one behind `before` on."""
+    with desk.vault.store.reading() as tx:
+        found = tx.sessions.page(application, before=before, limit=limit)
+    return [_as_of(session, desk.vault.clock()) for session in found]
+
+
 def shown_to(desk: Desk, session_id: str, secret: str) -> VerificationSession:
     """The session, to the client who holds its secret. Raises ClientSecretRefused, also for one that is not there."""
     with desk.vault.store.reading() as tx:

@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
+    DataError,
     DBAPIError,
     InterfaceError,
     NoSuchModuleError,
@@ -120,6 +121,8 @@ def _translated() -> Iterator[None]:
         if isinstance(error, (OperationalError, InterfaceError)) or type(error) is DatabaseError:
             reason = str(error.orig).strip().partition("\n")[0]
             raise StoreUnusable(f"the database refused: {reason}") from None
+        if isinstance(error, DataError):  # a NUL in a text, on PostgreSQL
+            raise InputInvalid("the database cannot hold a value that was given") from None
         kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
         raise StoreUnusable(f"the database cannot be used: {kind}") from None
 

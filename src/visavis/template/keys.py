@@ -1,4 +1,4 @@
-"""Keys in files: the operator's, the issuer's, the verifier's and the audit log's."""
+"""Keys in files: the operator's, the issuer's, the verifier's, and those that sign the audit log and the reports."""
 
 import os
 import re
@@ -17,13 +17,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from visavis.errors import KeyUnusable
 from visavis.template.secret import Secret
 
-KeyKind = Literal["operator", "verifier", "issuer", "audit"]
-KEY_KINDS: tuple[KeyKind, ...] = ("operator", "verifier", "issuer", "audit")
+KeyKind = Literal["operator", "verifier", "issuer", "audit", "report"]
+KEY_KINDS: tuple[KeyKind, ...] = ("operator", "verifier", "issuer", "audit", "report")
+SigningKind = Literal["issuer", "audit", "report"]
 KEY_BYTES = 32
 KEY_ID_BYTES = 8
 _VERSION_MAX = 9999
 _INSTEAD = "is its volume mounted? Restore the keys from their back-up"
-_NAME = re.compile(r"(operator|verifier|issuer|audit)-(?!0000)([0-9]{4})\.key")
+_NAME = re.compile(r"(operator|verifier|issuer|audit|report)-(?!0000)([0-9]{4})\.key")
 
 
 class Signer(Protocol):
@@ -158,11 +159,11 @@ class FileKeys:
         """See `OperatorKeys`."""
         return digest(self.key("operator", version).view, message, "sha256")
 
-    def signer(self, kind: Literal["issuer", "audit"]) -> Signer:
+    def signer(self, kind: SigningKind) -> Signer:
         """The current signing key of a kind."""
         return FileSigner(self.key(kind, self.newest(kind)))
 
-    def public_keys(self, kind: Literal["issuer", "audit"]) -> tuple[bytes, ...]:
+    def public_keys(self, kind: SigningKind) -> tuple[bytes, ...]:
         """The public keys of all versions, oldest first."""
         return tuple(FileSigner(self.key(kind, version)).public for version in self.versions(kind))
 

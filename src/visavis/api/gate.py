@@ -1,0 +1,138 @@
+"""What a request passes before anything of its body is read: an id, a key or a secret, and bounds on its rate and body.
+
+Plain ASGI, so that it holds for every route there is and will be.
+"""
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from visavis.api import problem
+from visavis.api.rates import Rate
+from visavis.api.service import Service
+from visavis.errors import ApiKeyRefused, ClientSecretRefused, RequestTooLarge, RequestTooSlow, VisavisError
+from visavis.session import authenticate, shown_to
+
+HEADERS = {
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"referrer-policy": b"no-referrer",
+    b"strict-transport-security": b"max-age=63072000",
+    b"x-content-type-options": b"nosniff",
+}
+"""Of every answer that does not set them itself."""
+_CAPTURE = re.compile("/v1/capture/([^/]+)(/.*)?")
+_log = logging.getLogger("visavis.access")
+
+
+class Gate:
+    """ASGI middleware: authentication, bounds, security headers, and a line in the log for each request."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self._service = app, service
+        rates = service.rates
+        self._by_key, self._by_address, self._failed = (
+            Rate(rates.by_key), Rate(rates.by_address), Rate(rates.failed_by_address)
+        )  # fmt: skip
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status, request_id = time.perf_counter(), 500, f"req_{secrets.token_hex(12)}"
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = list(message["headers"])
+                known = {name.lower() for name, _ in headers}
+                headers += [(name, value) for name, value in HEADERS.items() if name not in known]
+                message = {**message, "headers": [*headers, (b"x-request-id", request_id.encode())]}
+            await send(message)
+
+        try:
+            await self._admit(scope)
+            await self._app(scope, _bounded(receive, self._service), answer)
+        except VisavisError as error:
+            await problem.of(error)(scope, receive, answer)
+        finally:
+            key = scope["state"].get("api_key")
+            route = scope.get("route")
+            _log.info(
+                "request",
+                extra={
+                    "request_id": request_id,
+                    "method": scope["method"],
+                    "route": getattr(route, "path", None),
+                    "status": status,
+                    "ms": round(1e3 * (time.perf_counter() - started), 1),
+                    "application": None if key is None else key.application,
+                },
+            )
+
+    async def _admit(self, scope: Scope) -> None:
+        """Raises ApiKeyRefused, ClientSecretRefused or RateLimited."""
+        path: str = scope["path"]
+        address = str((scope.get("client") or ("",))[0])
+        if not path.startswith("/v1/"):
+            self._by_address.take(address)
+            return
+        self._failed.check(address)
+        desk, capture = self._service.desk, _CAPTURE.fullmatch(path)
+        try:
+            token = _bearer(scope)
+            if capture:
+                self._by_address.take(address)
+                await run_in_threadpool(shown_to, desk, capture[1], token)
+                scope["state"]["client_secret"] = token
+            else:
+                key = await run_in_threadpool(authenticate, desk.vault, token)
+                self._by_key.take(key.id)
+                scope["state"]["api_key"] = key
+        except (ApiKeyRefused, ClientSecretRefused):
+            self._failed.take(address)
+            raise
+
+
+def _bearer(scope: Scope) -> str:
+    """The token of the one Authorization header. Raises ApiKeyRefused."""
+    found: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(found) == 1:
+        kind, _, token = found[0].decode("latin-1").partition(" ")
+        if kind.lower() == "bearer" and token.isascii() and len(token) <= 200:
+            return token
+    raise ApiKeyRefused("expected `Authorization: Bearer` with an API key")
+
+
+def _bounded(receive: Receive, service: Service) -> Callable[[], Any]:
+    """Reads no more of the body than is allowed, and waits no longer. Raises RequestTooLarge or RequestTooSlow."""
+    size, deadline = 0, time.monotonic() + service.body_s
+    complete = False
+
+    async def bounded() -> Message:
+        nonlocal size, complete
+        if complete:
+            return await receive()  # when the client goes away
+        try:
+            message = await asyncio.wait_for(receive(), max(0.001, deadline - time.monotonic()))
+        except TimeoutError:
+            raise RequestTooSlow(f"the request's body did not come within {service.body_s:.0f} s") from None
+        if message["type"] == "http.request":
+            size += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if size > service.body_max:
+                raise RequestTooLarge(f"a request has {service.body_max:,} bytes at most")
+        return message
+
+    return bounded

@@ -1,0 +1,35 @@
+"""Structured logs: a line of JSON each, on standard error, with nothing of what was sent."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+_FIELDS = ("request_id", "method", "route", "status", "ms", "application", "code", "detail")
+
+
+class Json(logging.Formatter):
+    """A record as a line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line. Of an exception its type alone is told: its words might quote what was sent."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line: dict[str, Any] = {"at": at, "level": record.levelname.lower(), "message": record.getMessage()}
+        line |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
+        if record.exc_info and record.exc_info[0] is not None:
+            line["exception"] = record.exc_info[0].__name__
+        return json.dumps(line)
+
+
+def configured() -> dict[str, Any]:
+    """A configuration for `logging.config.dictConfig`, for the service and the server under it."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": f"{__name__}.Json"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+        "loggers": {
+            "visavis": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+            "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        },
+    }

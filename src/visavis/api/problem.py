@@ -1,0 +1,93 @@
+"""Faults as problem documents (RFC 9457), with the code of the error and, where one is at fault, the parameter."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from visavis.errors import ImageError, Overloaded, RateLimited, VisavisError
+
+MEDIA_TYPE = "application/problem+json"
+STATUS = {
+    "api_key_refused": 401,
+    "client_secret_refused": 401,
+    "scope_missing": 403,
+    "session_unknown": 404,
+    "subject_unknown": 404,
+    "credential_unknown": 404,
+    "request_too_slow": 408,
+    "session_closed": 409,
+    "subject_enrolled": 409,
+    "image_too_large": 413,
+    "request_too_large": 413,
+    "rate_limited": 429,
+    "overloaded": 429,
+    "key_unusable": 503,
+    "store_unusable": 503,
+    "model_mismatch": 503,
+}
+"""Of codes that are no 422: what came could be read, and cannot be used."""
+_log = logging.getLogger("visavis.api")
+
+
+def problem(
+    status: int, code: str, detail: str, *, parameter: str | None = None, retry_after_s: float | None = None
+) -> JSONResponse:
+    """A problem document."""
+    content: dict[str, Any] = {
+        "type": f"urn:visavis:error:{code}",
+        "title": code.replace("_", " "),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if parameter is not None:
+        content["parameter"] = parameter
+    headers = {} if retry_after_s is None else {"Retry-After": str(max(1, round(retry_after_s)))}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(content, status, headers, MEDIA_TYPE)
+
+
+def of(error: VisavisError) -> JSONResponse:
+    """A fault of ours as a problem. What the service itself lacks is told to its operator alone."""
+    status = STATUS.get(error.code, 422)
+    if status == 503:
+        _log.error("fault", extra={"code": error.code, "detail": str(error)})
+        return problem(503, error.code, "the service cannot answer now; its operator's log says why", retry_after_s=30)
+    parameter = error.parameter if isinstance(error, ImageError) else None
+    retry_after_s = error.retry_after_s if isinstance(error, (RateLimited, Overloaded)) else None
+    return problem(status, error.code, str(error), parameter=parameter, retry_after_s=retry_after_s)
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Have the application answer every fault with a problem document."""
+
+    async def ours(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, VisavisError)  # noqa: S101 - registered for these
+        return of(error)
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
+        first = error.errors()[0]
+        parameter = ".".join(str(part) for part in first["loc"][1:])
+        return problem(422, "input_invalid", f"{parameter or 'the body'}: {first['msg']}", parameter=parameter or None)
+
+    async def http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
+        if isinstance(error.__cause__, VisavisError):  # raised while the body was read
+            return of(error.__cause__)
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "input_invalid")
+        return problem(error.status_code, code, str(error.detail))
+
+    async def unforeseen(_: Request, error: Exception) -> JSONResponse:
+        _log.error("unforeseen", extra={"code": "unforeseen", "detail": type(error).__name__})
+        return problem(500, "unforeseen", "this is a bug; please report it with the request's id")
+
+    app.add_exception_handler(VisavisError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unforeseen)

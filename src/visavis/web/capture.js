@@ -1,0 +1,77 @@
+// The page of a verification session: two uploads, one answer. The session's secret stands in the address behind the #, which
+// browsers send to nobody; it is taken out of the address bar at once.
+
+const secret = location.hash.slice(1);
+const session = location.pathname.split("/").pop();
+history.replaceState(null, "", location.pathname);
+
+const form = /** @type {HTMLFormElement} */ (document.getElementById("capture"));
+const said = /** @type {HTMLElement} */ (document.getElementById("said"));
+const asked = /** @type {HTMLElement} */ (document.getElementById("asked"));
+
+/** What is said of the codes that the service answers with. @type {Record<string, string>} */
+const WORDS = {
+  verified: "Done: you have been verified. You can close this page.",
+  canceled: "This verification is over, and you were not verified. Go back to where you came from.",
+  expired: "The time for this verification is over. Go back to where you came from, and start again.",
+  processing: "A photo of yours is being looked at.",
+  client_secret_refused: "This address is not complete, or its verification is gone. Open the link that you were given again.",
+  score_below_threshold: "The photo does not match. Take another one, as you look today, well lit, facing the camera.",
+  not_compared: "No single face was found that is large enough. Take another photo: you alone, near, well lit.",
+  claim_refused: "This code opens nothing here. Is it the right one?",
+  code_unreadable: "The code could not be read. Take the photo sharp, whole and without glare.",
+  interrupted: "The service was interrupted. Send the photo again.",
+  overloaded: "The service is busy. Try again in a moment.",
+  rate_limited: "Too many attempts. Wait a little, then try again.",
+};
+
+/** @param {string} code */
+const say = (code) => { said.textContent = WORDS[code] ?? "This did not work. Try another photo."; };
+
+/** @param {{status: string, against: string, last_error: string | null, transaction: {amount: string, currency: string, payee: string} | null}} answer */
+function show(answer) {
+  if (answer.transaction) {
+    const { amount, currency, payee } = answer.transaction;
+    asked.textContent = `You approve: ${amount} ${currency} to ${payee}`;
+    asked.hidden = false;
+  }
+  const open = answer.status === "requires_input";
+  form.hidden = !open;
+  for (const part of form.querySelectorAll("[data-for]")) {
+    const mine = part.getAttribute("data-for") === answer.against;
+    /** @type {HTMLElement} */ (part).hidden = !mine;
+    for (const input of part.querySelectorAll("input")) {
+      input.disabled = !mine;
+      input.required = mine && !("optional" in input.dataset);
+    }
+  }
+  if (!open) say(answer.status);
+  else if (answer.last_error) say(answer.last_error);
+}
+
+/** @param {RequestInit} request */
+async function ask(request) {
+  const response = await fetch(`/v1/capture/${session}`, { ...request, headers: { Authorization: `Bearer ${secret}` } });
+  const answer = await response.json();
+  if (response.ok) show(answer);
+  else say(answer.code);
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
+  const body = new FormData();
+  for (const input of form.querySelectorAll("input")) {
+    if (!input.disabled && input.files?.[0]) body.append(input.name, input.files[0]);
+  }
+  button.disabled = true;
+  said.textContent = WORDS.processing;
+  try {
+    await ask({ method: "POST", body });
+  } catch {
+    said.textContent = "The service cannot be reached. Check your connection, and send the photo again.";
+  }
+  button.disabled = false;
+});
+
+ask({}).catch(() => { said.textContent = "The service cannot be reached. Check your connection, and open the page again."; });

@@ -1,0 +1,48 @@
+"""The service over HTTP: a real server on a port of its own, and a real client."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import uvicorn
+
+from visavis.api import Service, make_app
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers. address: with its port."""
+
+    service: Service
+    address: tuple[str, int]
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address[0]}:{self.address[1]}"
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        """One that shows a key, or a secret."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+
+
+@contextmanager
+def running(service: Service) -> Iterator[Running]:
+    """Serve for the length of the block."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(make_app(service), log_config=None, lifespan="on", timeout_graceful_shutdown=5)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+        thread.start()
+        try:
+            address = listening.getsockname()
+            with httpx.Client(trust_env=False, transport=httpx.HTTPTransport(retries=5)) as client:
+                client.get(f"http://{address[0]}:{address[1]}/livez").raise_for_status()
+            yield Running(service, address)
+        finally:
+            server.should_exit = True
+            thread.join()
