@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli import call, process
 from tests.store import reference, sealed
-from visavis.session import Head
+from visavis.session import Entry, Event, Head
 from visavis.store import Database
 from visavis.template import FileKeys
 
@@ -42,10 +42,43 @@ class TestInit:
         before = [path.read_bytes() for path in files]
         assert call("init", "--folder", tmp_path).code == 0
         assert call("init", "--folder", tmp_path, "--shred-backup-days", "7").code == 0
-        for option in (("--issuer", "https://another.example"), ("--shred-backup-days", "0"), ("--status-list", "x")):
+        for option in (("--issuer", "https://another.example"), ("--shred-backup-days", "0")):
             fault = call("init", "--folder", tmp_path, *option).fault
             assert f"says otherwise than {option[0]}; change it there" in fault
         assert [path.read_bytes() for path in files] == before
+
+    def test_again_it_fills_in_what_was_left_empty(self, tmp_path: Path) -> None:
+        call("init", "--folder", tmp_path, "--shred-backup-days", "7")
+        assert call("init", "--folder", tmp_path, "--issuer", "https://issuer.example").code == 0
+        text = (tmp_path / "visavis.toml").read_text()
+        assert 'issuer = "https://issuer.example"' in text
+        assert "shred_backup_days = 7" in text
+
+    def test_settings_that_are_gone_are_not_made_anew_unless_one_says_so(self, tmp_path: Path) -> None:
+        """Receipts would be signed with another date than the operator keeps back-ups."""
+        call("init", "--folder", tmp_path, "--shred-backup-days", "7")
+        (tmp_path / "visavis.toml").unlink()
+        assert "is its volume mounted?" in call("init", "--folder", tmp_path).fault
+        assert not (tmp_path / "visavis.toml").exists()
+        assert call("init", "--folder", tmp_path, "--make-missing", "--shred-backup-days", "7").code == 0
+        assert "shred_backup_days = 7" in (tmp_path / "visavis.toml").read_text()
+
+    @pytest.mark.parametrize("wrong", ["older", "another installation's"])
+    def test_keys_that_are_not_the_newest_or_not_ours_are_told_as_such(self, wrong: str, tmp_path: Path) -> None:
+        """They would refuse everybody as if their claims were wrong, and seal under a key that was given up."""
+        for name in ("one", "two"):
+            call("init", "--folder", tmp_path / name)
+        call("keys", "rotate", "--folder", tmp_path / "one")
+        newest = tmp_path / "one" / "keys" / "operator-0002.key"
+        if wrong == "older":
+            newest.unlink()
+        else:
+            call("keys", "rotate", "--folder", tmp_path / "two")
+            newest.write_bytes((tmp_path / "two" / "keys" / "operator-0002.key").read_bytes())
+        for command in ("subject list", "keys rotate", "keys list"):
+            fault = call(*command.split(), "--folder", tmp_path / "one").fault
+            assert "restore" in fault
+            assert fault.endswith("[key_unusable]")
 
     @pytest.mark.parametrize(
         "part", ["shreds.db", "visavis.db", "keys", "keys/operator-0001.key", "keys/verifier-0001.key"]
@@ -58,8 +91,8 @@ class TestInit:
         assert "is its volume mounted?" in call("init", "--folder", tmp_path).fault
         assert not (tmp_path / part).exists()
         if part == "visavis.db":  # its shreds are of no use to a new one
-            assert "of another installation" in call("init", "--folder", tmp_path, "--make-missing").fault
-            (tmp_path / "visavis.db").unlink()
+            assert "no database they belong to" in call("init", "--folder", tmp_path, "--make-missing").fault
+            assert not (tmp_path / "visavis.db").exists()
         else:
             assert call("init", "--folder", tmp_path, "--make-missing").code == 0
             assert call("subject", "list", "--folder", tmp_path).code == 0
@@ -67,7 +100,8 @@ class TestInit:
     def test_one_that_broke_off_is_completed(self, tmp_path: Path) -> None:
         FileKeys.create(tmp_path / "keys")
         key = (tmp_path / "keys" / "operator-0001.key").read_bytes()
-        assert call("init", "--folder", tmp_path).code == 0
+        assert "an earlier call broke off" in call("init", "--folder", tmp_path).fault
+        assert call("init", "--folder", tmp_path, "--make-missing").code == 0
         assert (tmp_path / "keys" / "operator-0001.key").read_bytes() == key
 
     def test_the_shreds_of_another_installation_are_refused(self, tmp_path: Path) -> None:
@@ -199,7 +233,7 @@ class TestKeys:
             in call("keys", "retire", "operator", "1", "--yes", "--folder", tmp_path).fault
         )
         (tmp_path / "keys" / "operator-0002.key").unlink()
-        assert "sealed under version 2, which is not here" in call("keys", "rotate", "--folder", tmp_path).fault
+        assert "version 2 is in use; restore" in call("keys", "rotate", "--folder", tmp_path).fault
 
 
 class TestAudit:
@@ -269,6 +303,8 @@ class TestAudit:
         (folder / "visavis.db").write_bytes((tmp_path / "copy").read_bytes())
         (tmp_path / "other").write_text("{}")
         assert call("audit", "restore", tmp_path / "other", "--folder", folder).fault.endswith("[audit_broken]")
+        fault = call("audit", "restore", tmp_path / "log", "--folder", folder).fault
+        assert "heads vouch for 0 of the 4 entries" in fault
         options = (tmp_path / "log", "--heads", tmp_path / "head", "--folder", folder)
         assert call("audit", "restore", *options, "--json").json == {
             "entries": 1,
@@ -277,7 +313,7 @@ class TestAudit:
             "consents": 0,
             "subjects": [],
         }
-        assert call("audit", "restore", *options).out.startswith("read 0 missing entries")
+        assert "ends before this database's" in call("audit", "restore", *options).fault
         assert call("audit", "verify", "--heads", tmp_path / "head", "--folder", folder, "--json").json["proven"] == 4
 
     def test_a_head_kept_elsewhere_finds_what_was_changed(self, folder: Path, tmp_path: Path) -> None:
@@ -304,6 +340,36 @@ class TestAudit:
         line = call("audit", "head", "--folder", folder).out
         (tmp_path / "head").write_text(line.replace('"number":3', '"number":2'))
         assert "[audit_broken]" in call("audit", "verify", "--folder", folder, "--heads", tmp_path / "head").fault
+
+    def test_a_forged_end_of_the_log_is_not_believed(self, folder: Path, tmp_path: Path) -> None:
+        """The chain needs no key: whoever can write the file could have people erased."""
+        call("audit", "export", "--folder", folder, "--out", tmp_path / "log", "--head", tmp_path / "head")
+        last = json.loads((tmp_path / "log").read_text().splitlines()[-1])
+        forged = Entry.after(3, bytes.fromhex(last["hash"]), Event.ERASED, {"subject": "sub_victim"}, datetime.now(UTC))
+        with (tmp_path / "log").open("a") as file:
+            file.write(json.dumps(forged.to_dict()) + "\n")
+        options = (tmp_path / "log", "--heads", tmp_path / "head", "--folder", folder)
+        assert "heads vouch for 3 of the 4 entries" in call("audit", "restore", *options).fault
+        assert call("audit", "restore", *options, "--unproven").out.startswith("read 1 missing entries")
+
+    def test_an_export_is_not_replaced_by_what_does_not_go_on_from_it(self, folder: Path, tmp_path: Path) -> None:
+        out = tmp_path / "log"
+        assert call("audit", "export", "--folder", folder, "--out", out).code == 0
+        assert stat.S_IMODE(out.stat().st_mode) == 0o600
+        call("keys", "rotate", "--folder", folder)
+        assert call("audit", "export", "--folder", folder, "--out", out).code == 0
+        assert len(out.read_text().splitlines()) == 4
+        call("init", "--folder", tmp_path / "other")
+        before = out.read_text()
+        fault = call("audit", "export", "--folder", tmp_path / "other", "--out", out).fault
+        assert "does not go on from it" in fault
+        (tmp_path / "text").write_text("precious")
+        assert call("audit", "export", "--folder", folder, "--out", tmp_path / "text").code == 3
+        assert (out.read_text(), (tmp_path / "text").read_text()) == (before, "precious")
+
+    def test_a_file_without_heads_proves_nothing_and_is_told_so(self, folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "none").write_text("\n")
+        assert "holds no signed head" in call("audit", "verify", "--folder", folder, "--heads", tmp_path / "none").fault
 
     def test_exports_can_be_appended_to_each_other(self, folder: Path, tmp_path: Path) -> None:
         whole = call("audit", "export", "--folder", folder).out

@@ -97,7 +97,7 @@ class TestServe:
         (folder / "keys" / "report-0001.key").unlink()
         database = Database.open(folder / "visavis.db")
         with database.engine.begin() as connection:
-            for name in ("api_keys", "verification_sessions", "verification_reports"):
+            for name in ("api_keys", "verification_sessions", "verification_reports", "key_checks"):
                 connection.exec_driver_sql(f"DROP TABLE {name}")
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
         database.close()

@@ -295,7 +295,7 @@ class TestTables:
             with made.writing() as tx:
                 tx.subjects.add(subject("anna"))
             with made.engine.begin() as connection:
-                for name in ("api_keys", "verification_sessions", "verification_reports"):
+                for name in ("api_keys", "verification_sessions", "verification_reports", "key_checks"):
                     connection.exec_driver_sql(f"DROP TABLE {name}")
                 connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
         with pytest.raises(StoreUnusable, match="an earlier version of visavis; bring it up to date"):

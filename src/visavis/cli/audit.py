@@ -1,18 +1,20 @@
 """`visavis audit`: prove that the log is whole, sign its head, export it, and restore what a back-up has forgotten."""
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
-from visavis.cli.common import json_option, print_json, read_text
+from visavis.cli.common import json_option, print_json, read_text, write_file
 from visavis.cli.installation import folder_option, opened
-from visavis.errors import InputInvalid, OutputUnwritable
+from visavis.errors import AuditBroken, InputInvalid, OutputUnwritable
 
 if TYPE_CHECKING:
-    from visavis.session import Entry, Head
+    from visavis.cli.installation import Opened
+    from visavis.session import Entry, Head, Transaction
 
 
 @click.group()
@@ -54,7 +56,7 @@ def verify(heads: tuple[Path, ...], log: Path | None, keys: tuple[str, ...], fol
         if entries is None or not public:
             place = closing.enter_context(opened(folder))
             entries = entries or closing.enter_context(place.vault.store.reading()).audit.entries()
-            public = public or list(place.keys.public_keys("audit"))
+            public += place.keys.public_keys("audit")
             own = (place.installation.heads,) if place.installation.heads.exists() else ()
         verdict = verify_log(entries, heads=_heads(heads or own), keys=public)
     proven, agreed = (verdict.proven, 0) if heads else (0, verdict.proven)
@@ -78,13 +80,22 @@ def verify(heads: tuple[Path, ...], log: Path | None, keys: tuple[str, ...], fol
 
 @audit.command()
 @click.argument("log", type=_FILE)
-@click.option("--heads", type=_FILE, multiple=True, help="File of signed heads that the log must agree with.")
+@click.option(
+    "--heads", type=_FILE, multiple=True, help="File of signed heads, one of which vouches for the whole LOG."
+)
+@click.option(
+    "--unproven",
+    is_flag=True,
+    help="Believe entries that no head vouches for: who can write LOG can have people erased.",
+)
 @click.option(
     "--forked", is_flag=True, help="Also if the database has gone on; its log then stays without these entries."
 )
 @folder_option
 @json_option
-def restore(log: Path, heads: tuple[Path, ...], forked: bool, folder: Path | None, as_json: bool) -> int:
+def restore(
+    log: Path, heads: tuple[Path, ...], unproven: bool, forked: bool, folder: Path | None, as_json: bool
+) -> int:
     """After restoring a back-up of the database: do again what the exported LOG says happened since.
 
     Its entries are put back, credentials that were revoked are revoked, consents withdrawn and subjects erased. Do it before
@@ -94,7 +105,12 @@ def restore(log: Path, heads: tuple[Path, ...], forked: bool, folder: Path | Non
     from visavis.session import verify_log
 
     with opened(folder) as place:
-        verify_log(_entries(log), heads=_heads(heads), keys=place.keys.public_keys("audit"))
+        verdict = verify_log(_entries(log), heads=_heads(heads), keys=place.keys.public_keys("audit"))
+        if verdict.proven < verdict.entries and not unproven:
+            raise AuditBroken(
+                f"heads vouch for {verdict.proven} of the {verdict.entries} entries; give the head that was signed with "
+                "the export (--heads), or say --unproven"
+            )
         done = restore_all(place.vault, _entries(log), forked=forked)
     if as_json:
         receipts = [receipt.to_dict() for receipt in done.subjects]
@@ -125,14 +141,16 @@ def _public(key: str) -> bytes:
 def _heads(files: tuple[Path, ...]) -> list["Head"]:
     from visavis.session import Head
 
-    return [Head.from_line(line) for path in files for line in read_text(path).splitlines() if line]
+    found = [Head.from_line(line) for path in files for line in read_text(path).splitlines() if line]
+    if files and not found:
+        raise InputInvalid(f"{files[0]} holds no signed head; `visavis audit head` makes one")
+    return found
 
 
 def _entries(path: Path) -> Iterator["Entry"]:
     """The entries of an exported log. Raises InputInvalid, or AuditBroken for a line that is none."""
     import json
 
-    from visavis.errors import AuditBroken
     from visavis.session import Entry
 
     number = 0
@@ -156,18 +174,10 @@ def _entries(path: Path) -> Iterator["Entry"]:
 @folder_option
 def head(out: Path | None, folder: Path | None) -> int:
     """Sign the log's head, and print it: a line to be kept where who runs the database cannot change it."""
-    from visavis.session import Head
-
     with opened(folder) as place:
         with place.vault.store.reading() as tx:
             number, last = tx.audit.tip()
-        line = Head.sign(number, last, signer=place.vault.audit_signer, at=place.vault.clock()).to_line()
-        target = out or place.installation.heads
-        try:
-            with target.open("a", encoding="ascii") as file:
-                file.write(line + "\n")
-        except OSError as error:
-            raise OutputUnwritable(f"{target}: {error.strerror or error}") from error
+        line = _sign(place, number, last, out or place.installation.heads)
     click.echo(line)
     return 0
 
@@ -175,17 +185,58 @@ def head(out: Path | None, folder: Path | None) -> int:
 @audit.command()
 @click.option(
     "--out",
-    type=click.File("w", encoding="ascii", lazy=True),
-    default="-",
-    help="Where it goes.  [default: standard output]",
+    type=_FILE,
+    help="Where it goes: a new file, or an earlier export that the log goes on from.  [default: standard output]",
 )
 @click.option("--after", type=click.IntRange(0), default=0, help="Begin behind this entry.")
+@click.option("--head", "heads", type=_FILE, help="Sign a head of what was exported, and append it to this file.")
 @folder_option
-def export(out: IO[str], after: int, folder: Path | None) -> int:
+def export(out: Path | None, after: int, heads: Path | None, folder: Path | None) -> int:
     """The log as JSON lines, each entry with its hash."""
+    with opened(folder) as place:
+        with place.vault.store.reading() as tx:
+            number, last = tx.audit.tip()
+            if out is None:
+                for line in _lines(tx, after, number):
+                    click.echo(line, nl=False)
+            else:
+                _refuse_to_lose(tx, out)
+                write_file(out, map(str.encode, _lines(tx, after, number)))
+                out.chmod(0o600)
+        if heads is not None:
+            _sign(place, number, last, heads)
+    return 0
+
+
+def _lines(tx: "Transaction", after: int, upto: int) -> Iterator[str]:
     import json
 
-    with opened(folder) as place, place.vault.store.reading() as tx:
-        for entry in tx.audit.entries(after=after):
-            out.write(json.dumps(entry.to_dict(), sort_keys=True) + "\n")
-    return 0
+    for entry in tx.audit.entries(after=after):
+        if entry.number <= upto:
+            yield json.dumps(entry.to_dict(), sort_keys=True) + "\n"
+
+
+def _refuse_to_lose(tx: "Transaction", out: Path) -> None:
+    """Raises OutputUnwritable for a file that is no earlier export of this log: it may be what a restored database needs."""
+    if not out.exists():
+        return
+    last = next(iter(deque(_entries(out), maxlen=1)), None)
+    ours = None if last is None else next(iter(tx.audit.entries(after=last.number - 1)), None)
+    if last is None or ours is None or ours.hash != last.hash:
+        raise OutputUnwritable(
+            f"{out} exists, and this log does not go on from it: was a back-up restored? See `visavis audit restore`, or name "
+            "a new file"
+        )
+
+
+def _sign(place: "Opened", number: int, last: bytes, target: Path) -> str:
+    """Sign the log's state, and append the head to a file. Raises OutputUnwritable."""
+    from visavis.session import Head
+
+    line = Head.sign(number, last, signer=place.vault.audit_signer, at=place.vault.clock()).to_line()
+    try:
+        with target.open("a", encoding="ascii") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise OutputUnwritable(f"{target}: {error.strerror or error}") from error
+    return line

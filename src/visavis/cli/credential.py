@@ -181,10 +181,13 @@ def revoke(cti: str, folder: Path | None) -> int:
 def status_list(out: Path | None, folder: Path | None) -> int:
     """Sign the status list as of now. Verifiers refuse one that is older than 24 hours: do this every few hours."""
     from visavis.session import sign_status_list
+    from visavis.template import StatusList
 
     with opened(folder) as place:
         data = sign_status_list(place.vault, own_issuer(place), place.keys.signer("issuer"))
         target = out or place.installation.status_list_file
+        if target.exists():
+            StatusList.read(target.read_bytes(), issuer=own_issuer(place))  # nothing else is written over
         write_file(target, data)
     click.echo(printable(f"status list: {target}"))
     return 0
@@ -197,12 +200,16 @@ def status_list(out: Path | None, folder: Path | None) -> int:
 @folder_option
 def issuer(out: Path | None, folder: Path | None) -> int:
     """Your name and public keys as an issuer, for those who verify your credentials."""
+    from visavis.template import Issuer
+
     with opened(folder) as place:
         text = own_issuer(place).to_json()
     if out is None:
         click.echo(text, nl=False)
-    else:
-        write_file(out, text.encode())
+        return 0
+    if out.exists():
+        Issuer.from_json(read_text(out))  # nothing else is written over
+    write_file(out, text.encode())
     return 0
 
 

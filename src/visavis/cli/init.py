@@ -9,7 +9,7 @@ import click
 
 from visavis.cli.common import json_option, print_json, printable, write_file
 from visavis.cli.installation import folder_option, opened
-from visavis.errors import InputInvalid, OutputUnwritable
+from visavis.errors import InputInvalid, OutputUnwritable, StoreUnusable
 
 if TYPE_CHECKING:
     from visavis.settings import Installation
@@ -40,8 +40,8 @@ def init(
 ) -> int:
     """Make an installation: a folder with keys, database and store of shreds.
 
-    Called again, it changes nothing. VISAVIS_DATABASE, VISAVIS_KEYS and VISAVIS_SHREDS put parts of it elsewhere. Exit code: 0
-    done, 3 fault or wrong use.
+    Called again, it fills in what was left empty and changes nothing else. VISAVIS_DATABASE, VISAVIS_KEYS and VISAVIS_SHREDS put
+    parts of it elsewhere. Exit code: 0 done, 3 fault or wrong use.
     """
     from visavis.session import Scope, Vault, make_api_key
     from visavis.settings import Installation
@@ -56,14 +56,24 @@ def init(
     except OSError as error:
         raise OutputUnwritable(f"{place.folder}: {error.strerror or error}") from error
     if place.settings_file.exists():
-        place = _refuse_changes(Installation.read(folder), given)
+        place = _completed(Installation.read(folder), given)
         if not make_missing:
             with opened(folder) as there:
                 for kind in KEY_KINDS:
                     there.keys.newest(kind)
     else:
+        if (place.keys / "operator-0001.key").exists() and not make_missing:
+            raise InputInvalid(
+                f"there are keys in {place.keys}, and no {place.settings_file}: is its volume mounted? Restore it from its "
+                "back-up; if it is lost, or an earlier call broke off, make it anew with --make-missing and the same options"
+            )
         place = replace(place, **given)
     keys = FileKeys.create(place.keys)
+    if place.shreds.exists() and isinstance(place.database, Path) and not place.database.exists():
+        raise StoreUnusable(
+            f"there are shreds in {place.shreds}, and no database they belong to: restore {place.database}; if it is lost, they "
+            "open nothing any more, so move them away first"
+        )
     with (
         closing(Database.create(place.database)) as made_database,
         closing(FileShreds.create(place.shreds, made_database.id)) as shreds,
@@ -96,12 +106,15 @@ def init(
     return 0
 
 
-def _refuse_changes(place: "Installation", given: dict[str, Any]) -> "Installation":
-    """The installation, if it is as these options say. Raises InputInvalid."""
+def _completed(place: "Installation", given: dict[str, Any]) -> "Installation":
+    """The installation, with what was left empty filled in. Raises InputInvalid where it says otherwise than these options."""
     for name, value in given.items():
-        if getattr(place, name) != value:
+        if getattr(place, name) not in ("", value):
             raise InputInvalid(f"{place.settings_file} says otherwise than --{name.replace('_', '-')}; change it there")
-    return place
+    completed = replace(place, **given)
+    if completed != place:
+        write_file(place.settings_file, completed.to_toml().encode())
+    return completed
 
 
 @click.command()

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from visavis.cli.common import make_verifier, printable, read_photo, read_text, reason_in_words
-from visavis.errors import InputInvalid, OutputUnwritable, SubjectUnknown
+from visavis.errors import CodeUnreadable, EnrolmentIncomplete, InputInvalid, OutputUnwritable, SubjectUnknown
 
 if TYPE_CHECKING:
     from visavis.session import CaptureReport, ConsentText, Enrolment, Subject, Vault
@@ -124,7 +124,7 @@ class Opened:
 @contextmanager
 def opened(folder: Path | None) -> Iterator[Opened]:
     """Open an installation; its files are closed when the block ends."""
-    from visavis.session import Vault
+    from visavis.session import Vault, confirm_keys
     from visavis.settings import Installation
     from visavis.store import Database, FileShreds
     from visavis.template import FileKeys
@@ -136,7 +136,9 @@ def opened(folder: Path | None) -> Iterator[Opened]:
         closing(Database.open(installation.database)) as database,
         closing(FileShreds.open(installation.shreds, database.id)) as shreds,
     ):
-        yield Opened(installation, Vault(database, shreds, keys, signer, installation.shred_backup_days), keys)
+        vault = Vault(database, shreds, keys, signer, installation.shred_backup_days)
+        confirm_keys(vault)
+        yield Opened(installation, vault, keys)
 
 
 @contextmanager
@@ -160,6 +162,10 @@ def enrolling(
             for reason in report.reasons:
                 words = _UNLIKE if reason == "frames_disagree" else reason_in_words(reason)
                 click.echo(printable(f"{photo}: refused: {words}"), err=True)
+        if any("frames_disagree" in report.reasons for report in reports):
+            raise EnrolmentIncomplete(
+                "the photos do not all show one person as they look today; which of them is meant is not guessed"
+            )
         yield enrolment, reports
 
 
@@ -186,10 +192,14 @@ def read_code(path: str, prefix: str, what: str) -> str:
 
     data = read_photo(path)
     text = data[:_TEXT_MAX].removeprefix(BOM_UTF8).strip()
+    if text.startswith(b"<"):
+        raise CodeUnreadable(f"{path} is for printing; take a photo of the code, or have it written as .png")
     if text.startswith(prefix.encode()):
         if len(data) > _TEXT_MAX:
             raise InputInvalid(f"{path} is too long for a {what}")
         return text.decode("ascii", errors="replace")
+    if text.isascii() and text.decode().isprintable():
+        raise InputInvalid(f"{path} holds no {what}: expected a text that begins with {prefix}, or a photo of its code")
     return read_qr(Photo(data), prefix)
 
 

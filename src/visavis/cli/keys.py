@@ -25,16 +25,13 @@ def keys() -> None:
 @folder_option
 def rotate(kind: str, folder: Path | None) -> int:
     """Make a new version of a key. Old versions stay: references are sealed anew under it at their next match."""
-    from visavis.session import Event
+    from visavis.session import KEY_CHECK, Event
     from visavis.template import KeyKind
 
     with opened(folder) as place, place.vault.store.writing() as tx:
-        newest = max(tx.references.by_key_version(), default=0)
-        if kind == "operator" and newest > place.keys.current:
-            raise KeyUnusable(
-                f"references are sealed under version {newest}, which is not here; restore the newest keys first"
-            )
         version = place.keys.rotate(cast("KeyKind", kind))
+        if kind == "operator":
+            tx.key_checks.add(version, place.keys.mac(version, KEY_CHECK))
         tx.audit.append(Event.KEY_ROTATED, {"kind": kind, "version": version}, at=place.vault.clock())
     click.echo(f"{kind} key: version {version}")
     return 0
@@ -55,7 +52,8 @@ def retire(kind: str, version: int, yes: bool, folder: Path | None) -> int:
     from visavis.template import KeyKind
 
     if not yes:
-        click.confirm(f"destroy version {version} of the {kind} key?", abort=True, err=True)
+        after = "" if kind == "operator" else " What was made with it will not be trusted, or open, any more."
+        click.confirm(f"destroy version {version} of the {kind} key?{after}", abort=True, err=True)
     with opened(folder) as place, place.vault.store.writing() as tx:
         sealed = tx.references.by_key_version().get(version, 0)
         if kind == "operator" and sealed:

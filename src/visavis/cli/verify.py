@@ -31,7 +31,7 @@ _COLOURS = {"match": "green", "no_match": "red", "inconclusive": "yellow"}
 
 
 @click.command()
-@click.argument("reference")
+@click.argument("reference", required=False)
 @click.argument("probe", required=False, metavar="PROBE")
 @click.option(
     "--frame",
@@ -80,7 +80,7 @@ _COLOURS = {"match": "green", "no_match": "red", "inconclusive": "yellow"}
 )
 @engine_options
 def verify(
-    reference: str,
+    reference: str | None,
     probe: str | None,
     frames: tuple[str, ...],
     claim: str | None,
@@ -118,7 +118,13 @@ def verify(
         if value:
             needed = "--claim" if option in by_claim else "--credential"
             raise click.UsageError(f"{option} says something only with {needed}; it would not be checked")
-    if claim is not None or credential is not None:
+    against_token = claim is not None or credential is not None
+    if reference is None:
+        raise click.MissingParameter(param_hint="'PROBE'" if against_token else "'REFERENCE'", param_type="argument")
+    given = click.get_current_context().get_parameter_source("purpose")
+    if not against_token and given is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--purpose says something only with --claim or --credential; it would not be checked")
+    if against_token:
         if claim is not None and credential is not None:
             raise click.UsageError("give a claim or a credential, not both")
         if probe is not None or explain is not None:
@@ -181,6 +187,8 @@ def _verify_against(
         tell(decision)
         if besides.get("subject"):
             click.echo(f"  the claim is that of {besides['subject']}")
+        if besides.get("credential"):
+            click.echo(printable(f"  credential {besides['credential']} of {besides['issuer']}"))
     return CODES[decision.outcome]
 
 

@@ -42,6 +42,7 @@ from visavis.session.inquiry import (
     Wanted,
 )
 from visavis.session.jws import REPORT_TYPE
+from visavis.session.key_check import KEY_CHECK, confirm_keys
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
 from visavis.session.ports import (
     Attempts,
@@ -76,6 +77,7 @@ __all__ = [
     "DEFAULT_ATTEMPT_LIMITS",
     "ENROLMENT_POLICY",
     "GENESIS",
+    "KEY_CHECK",
     "OPEN",
     "REPORT_TYPE",
     "Against",
@@ -126,6 +128,7 @@ __all__ = [
     "Withdrawn",
     "authenticate",
     "cancel_session",
+    "confirm_keys",
     "erase_subject",
     "expire_sessions",
     "export_subject",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from visavis.decision import Decision, Policy
-from visavis.errors import ConsentInvalid, CredentialUnknown, StatusListFull, VisavisError
+from visavis.errors import ConsentInvalid, CredentialRevoked, CredentialUnknown, StatusListFull, VisavisError
 from visavis.session.audit import Detail, Event, stamp
 from visavis.session.custody import require_consent
 from visavis.session.enrolment import Enrolment
@@ -162,6 +162,11 @@ def verify_credential(
     read = FaceCredential.from_text(credential, issuers=trust.issuers)  # (1)
     outcome, reason = "fault", "fault"
     try:
+        if log is not None:
+            with log.reading() as tx:
+                issued_here = tx.credentials.get(read.cti)
+            if issued_here is not None and issued_here.revoked_at is not None:
+                raise CredentialRevoked("its issuer, who is asked here, has revoked it")
         read.check(issuers=trust.issuers, status_lists=trust.status_lists, purpose=purpose, now=now)  # (2)
         with (
             _holder(holder) as secret,

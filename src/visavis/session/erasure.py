@@ -149,7 +149,7 @@ def _orphans(vault: Vault, *, allow_many: bool) -> list[bytes]:
     if _many(len(orphans), active) and not allow_many:
         raise StoreUnusable(
             f"{len(orphans):,} of {active:,} references have no shred; is this the right store of shreds, and its newest copy? "
-            "They cannot be opened without; say so explicitly to remove them"
+            "They cannot be opened without; --allow-many removes them"
         )
     return orphans
 
@@ -164,7 +164,7 @@ def _stray(vault: Vault, *, allow_many: bool) -> list[bytes]:
     if _many(len(stray), count) and not allow_many:
         raise StoreUnusable(
             f"{len(stray):,} of {count:,} shreds belong to no reference; is this the right database, and its newest copy? "
-            "Where erasures left them, say so explicitly to destroy them"
+            "Where a back-up brought them back, --allow-many destroys them"
         )
     return stray
 

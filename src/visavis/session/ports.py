@@ -165,6 +165,16 @@ class Audit(Protocol):
         """Entries in their order, those about one subject where it is named."""
 
 
+class KeyChecks(Protocol):
+    """By which the operator's keys are known again."""
+
+    def add(self, version: int, check: bytes) -> None:
+        """Keep what a version answers, unless it is kept already."""
+
+    def all(self) -> Mapping[int, bytes]:
+        """What each version answers."""
+
+
 class ApiKeys(Protocol):
     """Keys of applications, as hashes."""
 
@@ -233,6 +243,7 @@ class Transaction:
     audit: Audit
     api_keys: ApiKeys
     sessions: Sessions
+    key_checks: KeyChecks
 
 
 class Store(Protocol):

@@ -84,9 +84,11 @@ def _missing(tx: Transaction, log: Iterable[Entry], *, forked: bool) -> list[dic
         elif not (forked and common):
             raise AuditBroken(
                 f"entry {entry.number} is another one here: this is another log, or the database has gone on without it. If it "
-                "has, say so explicitly to do again what the log says; its entries cannot be put back"
+                "has, --forked does again what the log says; its entries cannot be put back"
             )
         missing.append(entry.to_dict())
+    if not missing and (own is None or next(own, None) is not None):
+        raise AuditBroken("the exported log ends before this database's: it is too old to restore anything from")
     return missing
 
 

@@ -77,8 +77,10 @@ class MemoryStore:
         self._lock = threading.Lock()
         consents, references, credentials = Consents(), References(), Credentials()
         subjects, attempts, audit = Subjects(consents, references, credentials), Attempts(), Audit()
-        keys, sessions = ApiKeys(), Sessions()
-        self._transaction = Transaction(subjects, consents, references, attempts, credentials, audit, keys, sessions)
+        keys, sessions, checks = ApiKeys(), Sessions(), KeyChecks()
+        self._transaction = Transaction(
+            subjects, consents, references, attempts, credentials, audit, keys, sessions, checks
+        )
         self._tables: tuple[_Table[Any, Any], ...] = (
             subjects.rows,
             consents.rows,
@@ -90,6 +92,7 @@ class MemoryStore:
             keys.rows,
             sessions.rows,
             sessions.answers,
+            checks.rows,
         )
 
     @contextmanager
@@ -395,6 +398,22 @@ class Audit:
             entry, subject = self.rows[number]
             if subject_id in (None, subject):
                 yield entry
+
+
+class KeyChecks:
+    """See the Protocol."""
+
+    def __init__(self) -> None:
+        self.rows: _Table[int, bytes] = _Table()
+
+    def add(self, version: int, check: bytes) -> None:
+        """See the Protocol."""
+        if version not in self.rows:
+            self.rows[version] = check
+
+    def all(self) -> Mapping[int, bytes]:
+        """See the Protocol."""
+        return dict(self.rows)
 
 
 class ApiKeys:

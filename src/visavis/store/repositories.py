@@ -78,6 +78,7 @@ def transaction(connection: Connection) -> Transaction:
         Audit(connection),
         ApiKeys(connection),
         Sessions(connection),
+        KeyChecks(connection),
     )
 
 
@@ -409,6 +410,19 @@ class Audit(_Repository):
             if len(rows) < _PAGE:
                 return
             after = rows[-1].number
+
+
+class KeyChecks(_Repository):
+    """See the Protocol."""
+
+    def add(self, version: int, check: bytes) -> None:
+        """See the Protocol."""
+        new = self._upsert(t.key_checks).values(version=version, check=check)
+        self._connection.execute(new.on_conflict_do_nothing())
+
+    def all(self) -> Mapping[int, bytes]:
+        """See the Protocol."""
+        return {row.version: row.check for row in self._connection.execute(select(t.key_checks))}
 
 
 class ApiKeys(_Repository):

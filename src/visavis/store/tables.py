@@ -130,6 +130,13 @@ credentials = Table(
     Column("revoked_at", Moment),
 )
 
+key_checks = Table(
+    "key_checks",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("check", LargeBinary(32), nullable=False),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

@@ -54,7 +54,11 @@ class StatusList:
             payload = cose.decode(signed)
         except cose.Forged:
             raise StatusListForged("the signature does not fit: the status list was changed or forged") from None
-        except (cose.Malformed, cose.OtherAlgorithm, cose.SignerUnknown) as error:
+        except cose.SignerUnknown:
+            raise StatusListMalformed(
+                f"the status list is signed with a key that the file of {issuer.name} lacks; fetch the issuer's file again"
+            ) from None
+        except (cose.Malformed, cose.OtherAlgorithm) as error:
             raise StatusListMalformed(f"this is no status list of {issuer.name}: {error}") from None
         match payload:
             case {

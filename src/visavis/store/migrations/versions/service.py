@@ -1,4 +1,4 @@
-"""The service's tables: API keys, verification sessions, reports."""
+"""The service's tables (API keys, verification sessions, reports), and what the operator's keys are known by."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +9,12 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Make them."""
+    op.create_table(
+        "key_checks",
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("check", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("version", name="pk_key_checks"),
+    )
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(length=64), nullable=False),
