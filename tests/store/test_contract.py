@@ -530,7 +530,7 @@ class StoreContract:
 
     def test_api_keys_come_back_as_they_were(self, store: Store) -> None:
         keys = [
-            ApiKey(f"key_{n}", "shop", frozenset({Scope.REPORTS, Scope.AUDIT}), bytes([n]) * 32, NOW + n * HOUR)
+            ApiKey(f"key_{n}", "shop", frozenset({Scope.REPORTS, Scope.SUBJECTS}), bytes([n]) * 32, NOW + n * HOUR)
             for n in (2, 1)
         ]
         with store.writing() as tx:

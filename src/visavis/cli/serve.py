@@ -8,9 +8,7 @@ from visavis.cli.common import engine_options, json_option, make_models, print_j
 from visavis.cli.installation import folder_option, opened
 from visavis.errors import ExtraMissing, InputInvalid
 
-SCOPES = (
-    "verification_sessions", "verification_reports", "enrolments", "credentials", "comparisons", "subjects", "audit",
-)  # fmt: skip
+SCOPES = ("verification_sessions", "verification_reports", "comparisons", "subjects")
 
 
 @click.command()

@@ -20,11 +20,8 @@ class Scope(StrEnum):
 
     VERIFICATION_SESSIONS = "verification_sessions"
     REPORTS = "verification_reports"
-    ENROLMENTS = "enrolments"
-    CREDENTIALS = "credentials"
     COMPARISONS = "comparisons"
     SUBJECTS = "subjects"
-    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)
