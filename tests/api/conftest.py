@@ -14,20 +14,12 @@ from visavis.template import FileKeys
 __all__ = ["clock", "make_vault", "vault"]
 
 
-class Pairs(Prepared):
-    """Reads embeddings in place of photos, also where two are compared."""
-
-    def verify(self, *, reference: Any, probe: Any, policy: Any = "1e-4") -> Any:
-        found = [self.acquire(photo) for photo in (reference, *([probe] if isinstance(probe, bytes) else probe))]
-        return self.compare(reference=found[0], probe=found[1], policy=policy)
-
-
 @pytest.fixture
 def serve(vault: Vault) -> Iterator[Callable[..., Running]]:
     """Serves the vault, over each store in turn."""
     assert isinstance(vault.keys, FileKeys)
     keys = vault.keys
-    desk = Desk(vault, Models(Pairs()), "https://verify.example", keys.signer("report"))
+    desk = Desk(vault, Models(Prepared()), "https://verify.example", keys.signer("report"))
     started = []
 
     def start(**changes: Any) -> Running:

@@ -4,18 +4,20 @@ Most tests need many people and no networks: for them a photo is the bytes of an
 them. Everything after that, the comparison and the calibration included, is the product's own.
 """
 
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.decision import PhotoReason, PhotoReport, Policy
+from visavis.decision import Decision, PhotoReason, PhotoReport, Policy
 from visavis.embedding import Embedding
 from visavis.errors import EmptyImage, UnsupportedImage
 from visavis.face import Face
@@ -108,6 +110,10 @@ class Prepared(Verifier):
 
     def acquire_frames(self, frames: Sequence[PhotoInput], *, policy: Policy) -> Acquisition:
         return self.acquire(*frames)
+
+    def verify(self, *, reference: Any, probe: Any, policy: str | Policy = "1e-4") -> Decision:
+        found = [self.acquire(photo) for photo in (reference, *([probe] if isinstance(probe, bytes) else probe))]
+        return self.compare(reference=found[0], probe=found[1], policy=policy)
 
     def __exit__(self, *_: object) -> None:
         """There are no threads to end."""
@@ -217,6 +223,14 @@ def renew(
         expected=Expected("door", expected),
         **how,
     )[1]
+
+
+def copy(source: Path, target: Path) -> Path:
+    """A back-up as SQLite makes one."""
+    with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(target)) as made:
+        original.backup(made)
+    target.chmod(0o600)
+    return target
 
 
 def another_claim(record_id: bytes) -> Claim:

@@ -1,7 +1,6 @@
 """Erasure: the shred first, so that no copy opens; a receipt that says when; and a sweep that finishes what broke off."""
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,6 +18,7 @@ from tests.session import (
     Person,
     Spy,
     begin,
+    copy,
     enrol,
     events,
     log,
@@ -233,14 +233,6 @@ class TestReceipt:
 
 
 # --- copies -------------------------------------------------------------------------------------------------------
-
-
-def copy(source: Path, target: Path) -> Path:
-    """A back-up as SQLite makes one."""
-    with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(target)) as made:
-        original.backup(made)
-    target.chmod(0o600)
-    return target
 
 
 class TestBackups:

@@ -56,12 +56,6 @@ Status = SessionStatus
 
 
 @pytest.fixture
-def keys(vault: Vault) -> FileKeys:
-    assert isinstance(vault.keys, FileKeys)
-    return vault.keys
-
-
-@pytest.fixture
 def desk(vault: Vault) -> Desk:
     return Desk(vault, Models(Prepared()), "https://verify.example", vault.audit_signer)
 
@@ -163,12 +157,6 @@ class TestAnswer:
         assert (after.status, after.last_error, after.attempts_left) == (Status.REQUIRES_INPUT, "image_empty", 3)
 
     def test_against_an_uploaded_photo(self, vault: Vault, desk: Desk) -> None:
-        class Pair(Prepared):
-            def verify(self, *, reference: Any, probe: Any, policy: Any = "1e-4") -> Any:
-                found = [self.acquire(photo) for photo in (reference, *probe)]
-                return self.compare(reference=found[0], probe=found[1], policy=policy)
-
-        desk = replace(desk, models=Models(Pair()))
         for person, status in ((ANNA, Status.VERIFIED), (BELA, Status.REQUIRES_INPUT)):
             session, secret = opened(desk, against=Against.UPLOAD)
             after = submit(desk, session.id, secret, capture(ANNA, reference=person.photo()))

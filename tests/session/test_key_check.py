@@ -12,12 +12,6 @@ from visavis.template import FileKeys
 ANNA = Person(1)
 
 
-@pytest.fixture
-def keys(vault: Vault) -> FileKeys:
-    assert isinstance(vault.keys, FileKeys)
-    return vault.keys
-
-
 def test_the_keys_that_were_there_are_confirmed_and_newer_ones_too(vault: Vault, keys: FileKeys) -> None:
     for _ in range(2):
         confirm_keys(vault)

@@ -1,16 +1,14 @@
 """A restored back-up of the database, and the exported log that tells what it has forgotten."""
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.session import Clock, Person, begin, enrol, events, log, renew, subject_id, verify
+from tests.session import Clock, Person, begin, copy, enrol, events, log, renew, subject_id, verify
 from visavis.errors import AuditBroken, ClaimRefused
 from visavis.session import (
     Entry,
@@ -32,13 +30,6 @@ from visavis.template import Claim, FileKeys, Issuer
 ANNA, BELA, CARL, DORA = (Person(number) for number in range(1, 5))
 
 
-def copy(source: Path, target: Path) -> Path:
-    with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(target)) as made:
-        original.backup(made)
-    target.chmod(0o600)
-    return target
-
-
 def exported(vault: Vault) -> list[Entry]:
     """The log, by way of the lines that are written and read again."""
     return [Entry.from_dict(json.loads(json.dumps(entry))) for entry in log(vault)]
@@ -47,12 +38,6 @@ def exported(vault: Vault) -> list[Entry]:
 @pytest.fixture
 def vault(sqlite_vault: Vault) -> Vault:
     return sqlite_vault
-
-
-@pytest.fixture
-def keys(vault: Vault) -> FileKeys:
-    assert isinstance(vault.keys, FileKeys)
-    return vault.keys
 
 
 @pytest.fixture

@@ -39,9 +39,8 @@ class Gate:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app, self._service = app, service
         rates = service.rates
-        self._by_key, self._by_address, self._failed = (
-            Rate(rates.by_key), Rate(rates.by_address), Rate(rates.failed_by_address)
-        )  # fmt: skip
+        self._by_key, self._by_address = Rate(rates.by_key), Rate(rates.by_address)
+        self._failed = Rate(rates.failed_by_address)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -94,7 +93,7 @@ class Gate:
             token = _bearer(scope)
             if capture:
                 self._by_address.take(address)
-                await run_in_threadpool(shown_to, desk, capture[1], token)
+                scope["state"]["session"] = await run_in_threadpool(shown_to, desk, capture[1], token)
                 scope["state"]["client_secret"] = token
             else:
                 key = await run_in_threadpool(authenticate, desk.vault, token)

@@ -25,14 +25,14 @@ def keys() -> None:
 @folder_option
 def rotate(kind: str, folder: Path | None) -> int:
     """Make a new version of a key. Old versions stay: references are sealed anew under it at their next match."""
-    from visavis.session import KEY_CHECK, Event
+    from visavis.session import Event, confirm_keys
     from visavis.template import KeyKind
 
-    with opened(folder) as place, place.vault.store.writing() as tx:
-        version = place.keys.rotate(cast("KeyKind", kind))
-        if kind == "operator":
-            tx.key_checks.add(version, place.keys.mac(version, KEY_CHECK))
-        tx.audit.append(Event.KEY_ROTATED, {"kind": kind, "version": version}, at=place.vault.clock())
+    with opened(folder) as place:
+        with place.vault.store.writing() as tx:
+            version = place.keys.rotate(cast("KeyKind", kind))
+            tx.audit.append(Event.KEY_ROTATED, {"kind": kind, "version": version}, at=place.vault.clock())
+        confirm_keys(place.vault)
     click.echo(f"{kind} key: version {version}")
     return 0
 
@@ -55,8 +55,8 @@ def retire(kind: str, version: int, yes: bool, folder: Path | None) -> int:
         after = "" if kind == "operator" else " What was made with it will not be trusted, or open, any more."
         click.confirm(f"destroy version {version} of the {kind} key?{after}", abort=True, err=True)
     with opened(folder) as place, place.vault.store.writing() as tx:
-        sealed = tx.references.by_key_version().get(version, 0)
-        if kind == "operator" and sealed:
+        sealed = tx.references.by_key_version().get(version, 0) if kind == "operator" else 0
+        if sealed:
             raise KeyUnusable(f"{sealed:,} references are still sealed under version {version} of the operator's key")
         tx.audit.append(Event.KEY_RETIRED, {"kind": kind, "version": version}, at=place.vault.clock())
         place.keys.retire(cast("KeyKind", kind), version)

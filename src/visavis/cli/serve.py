@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from visavis.cli.common import engine_options, json_option, make_models, print_json, settings
+from visavis.cli.common import engine_options, json_option, make_models, print_json
 from visavis.cli.installation import folder_option, opened
 from visavis.errors import ExtraMissing, InputInvalid
 
@@ -49,8 +49,8 @@ def serve(
     with opened(folder) as place, make_models(engine, threads, model) as models:
         models.current.policy_for("1e-4")  # a model without a calibration table is told now
         desk = Desk(place.vault, models, reached, place.keys.signer("report"))
-        count = settings(engine, threads, model).threads or models.current.threads
-        service = Service(desk, reached, Room(8 * count), lambda: place.keys.public_keys("report"))
+        room = Room(8 * models.current.threads)
+        service = Service(desk, reached, room, lambda: place.keys.public_keys("report"))
         uvicorn.run(
             make_app(service),
             host=host,

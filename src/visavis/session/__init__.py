@@ -42,7 +42,7 @@ from visavis.session.inquiry import (
     Wanted,
 )
 from visavis.session.jws import REPORT_TYPE
-from visavis.session.key_check import KEY_CHECK, confirm_keys
+from visavis.session.key_check import confirm_keys
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
 from visavis.session.ports import (
     Attempts,
@@ -77,7 +77,6 @@ __all__ = [
     "DEFAULT_ATTEMPT_LIMITS",
     "ENROLMENT_POLICY",
     "GENESIS",
-    "KEY_CHECK",
     "OPEN",
     "REPORT_TYPE",
     "Against",

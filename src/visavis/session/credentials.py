@@ -161,12 +161,13 @@ def verify_credential(
     policy = captured_policy(models, policy)
     read = FaceCredential.from_text(credential, issuers=trust.issuers)  # (1)
     outcome, reason = "fault", "fault"
+    issued: Issued | None = None
+    if log is not None:
+        with log.reading() as tx:
+            issued = tx.credentials.get(read.cti)  # by this installation, so that its subject is told of it
     try:
-        if log is not None:
-            with log.reading() as tx:
-                issued_here = tx.credentials.get(read.cti)
-            if issued_here is not None and issued_here.revoked_at is not None:
-                raise CredentialRevoked("its issuer, who is asked here, has revoked it")
+        if issued is not None and issued.revoked_at is not None:
+            raise CredentialRevoked("its issuer, who is asked here, has revoked it")
         read.check(issuers=trust.issuers, status_lists=trust.status_lists, purpose=purpose, now=now)  # (2)
         with (
             _holder(holder) as secret,
@@ -180,9 +181,8 @@ def verify_credential(
     finally:
         if log is not None:
             told: dict[str, Detail] = {"cti": read.cti.hex(), "purpose": purpose, "policy": policy.name}
+            told["subject"] = None if issued is None else issued.subject_id
             with log.writing() as tx:
-                issued = tx.credentials.get(read.cti)  # by this installation, so that its subject is told of it
-                told["subject"] = None if issued is None else issued.subject_id
                 tx.audit.append(Event.CREDENTIAL_VERIFIED, {**told, "outcome": outcome, "reason": reason}, at=now)
     return read, decision
 

@@ -8,14 +8,14 @@ import hmac
 from visavis.errors import KeyUnusable
 from visavis.session.ports import Vault
 
-KEY_CHECK = b"visavis key check v1"
+_QUESTION = b"visavis key check v1"
 """What a key must answer with the same HMAC each time; no seal asks for this one."""
 
 
 def confirm_keys(vault: Vault) -> None:
     """To be called whenever an installation is opened, and after a rotation. Raises KeyUnusable."""
     version = vault.keys.current
-    check = vault.keys.mac(version, KEY_CHECK)
+    check = vault.keys.mac(version, _QUESTION)
     with vault.store.reading() as tx:
         known = tx.key_checks.all()
     if version < max(known, default=0):

@@ -8,7 +8,7 @@ from visavis.template.claim import CLAIM_PREFIX, Claim, ClaimType
 from visavis.template.code import qr_png, qr_svg, qr_terminal, read_qr
 from visavis.template.credential import CREDENTIAL_PREFIX, FaceCredential
 from visavis.template.holder import HOLDER_PREFIX, HolderSecret, HolderType
-from visavis.template.issuer import Issuer, jwk
+from visavis.template.issuer import Issuer, base64url, jwk
 from visavis.template.keys import KEY_KINDS, FileKeys, KeyKind, Signer, key_id, open_to_others, read_key, signed
 from visavis.template.sealed import NO_SALT, SHRED_BYTES, OperatorKeys, SealedTemplate
 from visavis.template.secret import Secret
@@ -38,6 +38,7 @@ __all__ = [
     "Signer",
     "StatusList",
     "Template",
+    "base64url",
     "jwk",
     "key_id",
     "open_to_others",

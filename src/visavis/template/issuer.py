@@ -44,17 +44,18 @@ class Issuer:
 
 def jwk(key: bytes) -> dict[str, str]:
     """An Ed25519 public key of 32 bytes as a JWK (RFC 8037)."""
-    return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key_id(key).hex(), "x": _base64(key)}
+    return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key_id(key).hex(), "x": base64url(key)}
 
 
 def _public(key: object) -> bytes:
     match key:
         case {"kty": "OKP", "crv": "Ed25519", "x": str(x)}:
             data = urlsafe_b64decode(x + "=" * (-len(x) % 4))
-            if len(data) == 32 and _base64(data) == x:
+            if len(data) == 32 and base64url(data) == x:
                 return data
     raise ValueError("no Ed25519 key")
 
 
-def _base64(data: bytes) -> str:
+def base64url(data: bytes) -> str:
+    """Base64url without padding (RFC 7515, 2)."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
