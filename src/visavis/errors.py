@@ -331,7 +331,7 @@ class ScopeMissing(VisavisError):
 
 
 class ClientSecretRefused(VisavisError):
-    """Not the secret of this verification session."""
+    """Not the secret of this session."""
 
     code = "client_secret_refused"
 
@@ -356,15 +356,41 @@ class RequestTooSlow(VisavisError):
 
 
 class SessionUnknown(VisavisError):
-    """The application has no verification session with this id."""
+    """The application has no session, or report, with this id."""
 
     code = "session_unknown"
 
 
 class SessionClosed(VisavisError):
-    """The verification session is in a state that does not allow this."""
+    """The session is in a state that does not allow this."""
 
     code = "session_closed"
+
+
+class EndpointUnknown(VisavisError):
+    """The application has no webhook endpoint with this id."""
+
+    code = "endpoint_unknown"
+
+
+class EventUnknown(VisavisError):
+    """The application has no event with this id."""
+
+    code = "event_unknown"
+
+
+class IdempotencyMismatch(VisavisError):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency_mismatch"
+
+
+class IdempotencyUnfinished(VisavisError):
+    """A request with this idempotency key is being answered, or its answer was lost. retry_after_s: when to ask again, None
+    where its answer will never come."""
+
+    code = "idempotency_unfinished"
+    retry_after_s: float | None = None
 
 
 # --- requests -------------------------------------------------------------------------------------------------------

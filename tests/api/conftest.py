@@ -7,24 +7,51 @@ from tests.api import Running, running
 from tests.session import Prepared
 from tests.session.conftest import clock, make_vault, vault
 from visavis.api import Service
+from visavis.api.courier import Courier
+from visavis.api.metrics import Metrics
 from visavis.api.service import Room
-from visavis.session import Desk, Models, Scope, Vault, make_api_key
-from visavis.template import FileKeys
+from visavis.session import Desk, FreshStatusList, Issuing, Models, Scope, Trust, Vault, make_api_key
+from visavis.template import FileKeys, Issuer
 
 __all__ = ["clock", "make_vault", "vault"]
 
 
 @pytest.fixture
-def serve(vault: Vault) -> Iterator[Callable[..., Running]]:
+def desk(vault: Vault) -> Desk:
+    """Issues and accepts credentials."""
+    assert isinstance(vault.keys, FileKeys)
+    keys = vault.keys
+    issuer = Issuer("https://issuer.example", "https://issuer.example/list", keys.public_keys("issuer"))
+    issuing = Issuing(issuer, keys.signer("issuer"), keys.key("verifier", 1))
+    fresh = FreshStatusList(vault, issuing)
+    return Desk(
+        vault,
+        Models(Prepared()),
+        "https://verify.example",
+        keys.signer("report"),
+        trust=lambda: Trust([issuer], [fresh.current()], keys.verifier_keys()),
+        issuing=issuing,
+        status_list=fresh.current,
+    )
+
+
+@pytest.fixture
+def serve(vault: Vault, desk: Desk) -> Iterator[Callable[..., Running]]:
     """Serves the vault, over each store in turn."""
     assert isinstance(vault.keys, FileKeys)
     keys = vault.keys
-    desk = Desk(vault, Models(Prepared()), "https://verify.example", keys.signer("report"))
     started = []
 
     def start(**changes: Any) -> Running:
-        usual = {"room": Room(8), "public_keys": lambda: keys.public_keys("report")}
-        serving = running(Service(desk, "https://verify.example", **{**usual, **changes}))
+        metrics = Metrics()
+        usual: dict[str, Any] = {
+            "room": Room(8),
+            "public_keys": lambda: keys.public_keys("report"),
+            "metrics": metrics,
+            "courier": Courier(vault, metrics, allow_private=True),
+        }
+        usual["desk"] = desk
+        serving = running(Service(base_url="https://verify.example", **{**usual, **changes}))
         started.append(serving)
         return serving.__enter__()
 

@@ -29,6 +29,7 @@ from visavis.session import (
     Models,
     Payment,
     SessionStatus,
+    ToEnrol,
     Trust,
     Vault,
     VerificationSession,
@@ -47,8 +48,7 @@ from visavis.session import (
     sign_status_list,
     submit,
 )
-from visavis.session.hosted import KEPT
-from visavis.session.submission import LEASE
+from visavis.session.hosted import KEPT, LEASE
 from visavis.template import Claim, FileKeys, Issuer, key_id, signed
 
 ANNA, BELA = Person(1), Person(2)
@@ -153,8 +153,8 @@ class TestAnswer:
         assert (after.status, after.last_error, after.attempts_left) == (Status.REQUIRES_INPUT, "not_compared", 3)
         with pytest.raises(EmptyImage):
             submit(desk, session.id, secret, Capture([b""], claim=claim.text()))
-        after = shown_to(desk, session.id, secret)
-        assert (after.status, after.last_error, after.attempts_left) == (Status.REQUIRES_INPUT, "image_empty", 3)
+        then = shown_to(desk, session.id, secret)
+        assert (then.status, then.last_error, then.attempts_left) == (Status.REQUIRES_INPUT, "image_empty", 3)
 
     def test_against_an_uploaded_photo(self, vault: Vault, desk: Desk) -> None:
         for person, status in ((ANNA, Status.VERIFIED), (BELA, Status.REQUIRES_INPUT)):
@@ -171,14 +171,14 @@ class TestAnswer:
             enrolment.capture(ANNA.photo())
             credential, holder = issue_credential(vault, enrolment, office, valid_for=timedelta(days=9))
         assert holder is not None
+        with pytest.raises(InputInvalid, match="no issuer is trusted"):
+            opened(desk, against=Against.CREDENTIAL)
+        trust = Trust([issuer], [sign_status_list(vault, issuer, office.signer)], keys.verifier_keys())
+        desk = replace(desk, trust=lambda: trust)
         session, secret = opened(desk, against=Against.CREDENTIAL)
         shown = capture(ANNA, credential=credential.text(), holder=holder.text())
-        with pytest.raises(InputInvalid, match="no issuer is trusted"):
-            submit(desk, session.id, secret, shown)
-        trust = Trust([issuer], [sign_status_list(vault, issuer, office.signer)], keys.verifier_keys())
-        desk = replace(desk, trust=trust)
         wrong = replace(trust, status_lists=[])
-        after = submit(replace(desk, trust=wrong), session.id, secret, shown)
+        after = submit(replace(desk, trust=lambda: wrong), session.id, secret, shown)
         assert (after.status, after.last_error) == (Status.REQUIRES_INPUT, "status_list_stale")
         assert submit(desk, session.id, secret, shown).status is Status.VERIFIED
         (report,) = reports_of(desk, session.id, application="shop")
@@ -188,6 +188,7 @@ class TestAnswer:
     @pytest.mark.parametrize("against", list(Against))
     def test_what_is_missing_is_named(self, against: Against, desk: Desk) -> None:
         enrol(desk.vault, ANNA)
+        desk = replace(desk, trust=lambda: Trust([], [], {}))
         session, secret = opened(desk, against=against)
         with pytest.raises(InputInvalid, match="submit the"):
             submit(desk, session.id, secret, capture(ANNA))
@@ -244,9 +245,14 @@ class TestWhose:
         session, secret = opened(desk)
         submit(desk, session.id, secret, capture(ANNA, claim))
         (report,) = reports_of(desk, session.id, application="shop")
-        for act in (find_session, reports_of, cancel_session, redact_session):
+        for act in (reports_of, redact_session):
             with pytest.raises(SessionUnknown):
                 act(desk, session.id, application="bank")
+        for look in (find_session, cancel_session):
+            with pytest.raises(SessionUnknown):
+                look(desk, session.id, Wanted, application="bank")
+            with pytest.raises(SessionUnknown):
+                look(desk, session.id, ToEnrol, application="shop")
         with pytest.raises(SessionUnknown):
             report_of(desk, report.id, application="bank")
         assert reports_of(desk, session.id, application="shop") == [report]
@@ -279,24 +285,24 @@ class TestLife:
         claim = enrol(desk.vault, ANNA)
         session, secret = opened(desk, life=timedelta(minutes=1))
         clock.advance(seconds=60)
-        assert find_session(desk, session.id, application="shop").status is Status.EXPIRED
+        assert find_session(desk, session.id, Wanted, application="shop").status is Status.EXPIRED
         with pytest.raises(SessionClosed, match="expired"):
             submit(desk, session.id, secret, capture(ANNA, claim))
         with pytest.raises(SessionClosed, match="expired"):
-            cancel_session(desk, session.id, application="shop")
+            cancel_session(desk, session.id, Wanted, application="shop")
         assert [expire_sessions(desk.vault) for _ in range(2)] == [1, 0]
         assert log(desk.vault)[-1]["details"]["status"] == "expired"
         clock.now += KEPT + timedelta(seconds=1)
         expire_sessions(desk.vault)
         with pytest.raises(SessionUnknown):
-            find_session(desk, session.id, application="shop")
+            find_session(desk, session.id, Wanted, application="shop")
 
     def test_it_can_be_canceled_once(self, desk: Desk) -> None:
         claim = enrol(desk.vault, ANNA)
         session, secret = opened(desk)
-        assert cancel_session(desk, session.id, application="shop").status is Status.CANCELED
+        assert cancel_session(desk, session.id, Wanted, application="shop").status is Status.CANCELED
         with pytest.raises(SessionClosed):
-            cancel_session(desk, session.id, application="shop")
+            cancel_session(desk, session.id, Wanted, application="shop")
         with pytest.raises(SessionClosed):
             submit(desk, session.id, secret, capture(ANNA, claim))
 
@@ -306,11 +312,11 @@ class TestLife:
 
         def interfere(name: str) -> None:
             if name == "shreds.get":
-                cancel_session(desk, session.id, application="shop")
+                cancel_session(desk, session.id, Wanted, application="shop")
 
         with pytest.raises(SessionClosed, match="nothing was kept"):
             submit(replace(desk, vault=Spy(desk.vault, interfere).vault), session.id, secret, capture(ANNA, claim))
-        assert find_session(desk, session.id, application="shop").status is Status.CANCELED
+        assert find_session(desk, session.id, Wanted, application="shop").status is Status.CANCELED
         assert reports_of(desk, session.id, application="shop") == []
 
     def test_two_captures_at_once_are_one_too_many(self, desk: Desk) -> None:
@@ -362,7 +368,7 @@ class TestForgetting:
         receipt = redact_session(desk, session.id, application="shop")
         assert (receipt.content["session"], receipt.content["reports"]) == (session.id, 1)
         assert signed(receipt.key, receipt.signature, b"visavis receipt v1" + line_of(receipt.content).encode())
-        kept = find_session(desk, session.id, application="shop")
+        kept = find_session(desk, session.id, Wanted, application="shop")
         assert (kept.wanted.subject_id, kept.wanted.payment, kept.wanted.nonce) == (None, None, None)
         assert (kept.status, kept.redacted_at) == (Status.VERIFIED, desk.vault.clock())
         assert reports_of(desk, session.id, application="shop") == []
@@ -379,7 +385,7 @@ class TestForgetting:
         submit(desk, other.id, key, capture(BELA, others))
         erase_subject(desk.vault, subject_id(desk.vault))
         with pytest.raises(SessionUnknown):
-            find_session(desk, session.id, application="shop")
+            find_session(desk, session.id, Wanted, application="shop")
         with desk.vault.store.reading() as tx:
             assert tx.sessions.reports(session.id) == []
         assert len(reports_of(desk, other.id, application="shop")) == 1

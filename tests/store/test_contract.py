@@ -554,15 +554,19 @@ class StoreContract:
             for each in (*mine, others):
                 tx.sessions.add(each)
         with store.reading() as tx:
-            ids = [each.id for each in tx.sessions.page("shop")]
+            ids = [each.id for each in tx.sessions.page("shop", "verification_session")]
             assert ids == ["vs_4", "vs_3", "vs_2", "vs_1", "vs_b", "vs_a", "vs_0"]
             pages, before = [], None
-            while page := tx.sessions.page("shop", before=before, limit=2):
+            while page := tx.sessions.page("shop", "verification_session", before=before, limit=2):
                 pages += [each.id for each in page]
                 before = pages[-1]
             assert pages == ids
-            assert tx.sessions.page("shop", before="vs_x") == tx.sessions.page("shop", before="vs_?") == []
-            assert tx.sessions.page("bank") == [others]
+            assert (
+                tx.sessions.page("shop", "verification_session", before="vs_x")
+                == tx.sessions.page("shop", "verification_session", before="vs_?")
+                == []
+            )
+            assert tx.sessions.page("bank", "verification_session") == [others]
 
     def test_a_session_moves_on_only_from_where_it_is(self, store: Store) -> None:
         payment = Payment("1.50", "EUR", "Bäcker")
@@ -596,7 +600,7 @@ class StoreContract:
             assert len(tx.sessions.due(now=NOW, limit=1)) == 1
             tx.sessions.prune(before=NOW + MICROSECOND)
         with store.reading() as tx:
-            left = {each.id for each in tx.sessions.page("shop")}
+            left = {each.id for each in tx.sessions.page("shop", "verification_session")}
             assert left == {due[1].id, not_due[0].id, not_due[1].id}
             assert [len(tx.sessions.reports(each.id)) for each in (due[0], due[1])] == [0, 1]
 

@@ -303,7 +303,7 @@ class TestTables:
         with closing(Database.create(where)) as migrated:
             with migrated.reading() as tx:
                 assert tx.subjects.named("anna") is not None
-                assert tx.sessions.page("shop") == []
+                assert tx.sessions.page("shop", "verification_session") == []
             with migrated.engine.connect() as connection:
                 context = MigrationContext.configure(connection, opts={"compare_type": True})
                 assert compare_metadata(context, tables.metadata) == []

@@ -1,4 +1,4 @@
-"""What the client of a verification session may do with its secret: see what is asked for, and submit a capture.
+"""What the client of a session may do with its secret: see what is asked for, and submit a capture or photos.
 
 No score is told here: who is told scores can climb towards one.
 """
@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 
+from visavis.api import models as m
+from visavis.api.rates import Rate
 from visavis.api.service import Service
 from visavis.errors import InputInvalid
 from visavis.image import Photo
-from visavis.session import Capture, VerificationSession, submit
-from visavis.template import CLAIM_PREFIX, CREDENTIAL_PREFIX, HOLDER_PREFIX, read_qr
+from visavis.session import CAPTURES_MAX, AnySession, Capture, Enrolled, Wanted, enrol, submit
+from visavis.template import CLAIM_PREFIX, CREDENTIAL_PREFIX, HOLDER_PREFIX, qr_svg, read_qr
 
 FRAMES_MAX = 10
 _TEXT_MAX = 16_384
@@ -20,28 +22,32 @@ _TEXT_MAX = 16_384
 def router(service: Service) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/v1/capture/{session_id}", tags=["capture"])
+    by_subject = Rate(service.rates.by_subject)
 
     @routes.get("")
-    def show(session_id: str, request: Request) -> dict[str, Any]:  # noqa: ARG001 - the gate has looked it up
+    def get_capture(session_id: str, request: Request) -> m.Capture:  # noqa: ARG001 - the gate has looked it up
         """What the session asks its client for."""
-        return _plain(request.state.session)
+        return m.Capture(**_plain(request.state.session))
 
     @routes.post("")
-    def take(
+    def submit_capture(
         session_id: str,
         request: Request,
-        probe: Annotated[list[UploadFile], File(description="One to ten frames of one capture.")],
+        probe: Annotated[
+            list[UploadFile], File(description="One to ten frames of one capture.", max_length=FRAMES_MAX)
+        ],
         claim: Annotated[str | None, Form(description="The text of the claim's code.")] = None,
         claim_photo: Annotated[UploadFile | None, File(description="A photo of the claim's code.")] = None,
-        credential: Annotated[str | None, Form()] = None,
-        credential_photo: Annotated[UploadFile | None, File()] = None,
-        holder: Annotated[str | None, Form()] = None,
-        holder_photo: Annotated[UploadFile | None, File()] = None,
+        credential: Annotated[str | None, Form(description="The text of the credential's code.")] = None,
+        credential_photo: Annotated[UploadFile | None, File(description="A photo of it.")] = None,
+        holder: Annotated[str | None, Form(description="The text of the code of the holder's secret.")] = None,
+        holder_photo: Annotated[UploadFile | None, File(description="A photo of it.")] = None,
         reference: Annotated[UploadFile | None, File(description="The photo to compare with.")] = None,
-    ) -> dict[str, Any]:
-        """Submit a capture, and wait for where the session stands then."""
-        if len(probe) > FRAMES_MAX:
-            raise InputInvalid(f"a capture has {FRAMES_MAX} frames at most")
+    ) -> m.Capture:
+        """Submit a capture to a verification session, and wait for where the session stands then."""
+        session: AnySession = request.state.session
+        if session.wanted.subject_id is not None:
+            by_subject.take(session.wanted.subject_id)
         with service.room.place():
             taken = Capture(
                 frames=[frame.file.read() for frame in probe],
@@ -50,9 +56,37 @@ def router(service: Service) -> APIRouter:
                 holder=_code(holder, holder_photo, HOLDER_PREFIX),
                 reference=None if reference is None else reference.file.read(),
             )
-            return _plain(submit(service.desk, session_id, request.state.client_secret, taken))
+            return m.Capture(**_plain(submit(service.desk, session_id, request.state.token, taken)))
+
+    @routes.post("/photos")
+    def submit_photos(
+        session_id: str,
+        request: Request,
+        photo: Annotated[
+            list[UploadFile],
+            File(description="One to five photos of the person, as they look today.", max_length=CAPTURES_MAX),
+        ],
+    ) -> m.Enrolled:
+        """Submit photos to an enrolment. Where all are taken, what the subject must keep is handed out, this once."""
+        with service.room.place():
+            photos = [each.file.read() for each in photo]
+            done = enrol(service.desk, session_id, request.state.token, photos)
+        return m.Enrolled(
+            **_plain(done.session),
+            photos=[m.PhotoAnswer(reasons=[reason.value for reason in reasons]) for reasons in done.photos],
+            codes=_codes(done),
+        )
 
     return routes
+
+
+def _codes(done: Enrolled) -> list[m.Code]:
+    texts = {"claim": done.claim, "credential": done.credential, "holder": done.holder}
+    return [
+        m.Code(name=name, text=text, svg=qr_svg(text).decode())  # type: ignore[arg-type]
+        for name, text in texts.items()
+        if text is not None
+    ]
 
 
 def _code(text: str | None, photo: UploadFile | None, prefix: str) -> str | None:
@@ -64,15 +98,20 @@ def _code(text: str | None, photo: UploadFile | None, prefix: str) -> str | None
     return None if text is None else text.strip()
 
 
-def _plain(session: VerificationSession) -> dict[str, Any]:
+def _plain(session: AnySession) -> dict[str, Any]:
     wanted = session.wanted
+    special: dict[str, Any]
+    if isinstance(wanted, Wanted):
+        payment = None if wanted.payment is None else wanted.payment.to_dict()
+        special = {"against": wanted.against.value, "yields": None, "transaction": payment}
+    else:
+        special = {"against": None, "yields": wanted.yields.value, "transaction": None}
     return {
+        **special,
         "id": session.id,
-        "object": "capture",
+        "kind": wanted.kind,
         "status": session.status.value,
         "purpose": wanted.purpose,
-        "against": wanted.against.value,
-        "transaction": None if wanted.payment is None else wanted.payment.to_dict(),
         "attempts_left": session.attempts_left,
         "last_error": session.last_error,
     }

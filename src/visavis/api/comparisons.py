@@ -1,9 +1,10 @@
 """Two uploaded photos, one decision; and the policies to decide by."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, UploadFile
 
+from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.service import Service
 from visavis.decision import POLICIES
@@ -15,24 +16,24 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/v1", dependencies=[Depends(needs(Scope.COMPARISONS))])
 
     @routes.post("/comparisons", tags=["comparisons"])
-    def compare(
+    def create_comparison(
         reference: Annotated[UploadFile, File()],
         probe: Annotated[UploadFile, File()],
         policy: Annotated[str, Form()] = "1e-4",
-    ) -> dict[str, Any]:
+    ) -> m.Comparison:
         """Is the person in the one photo the one in the other? Nothing of the two is kept."""
         with service.room.place():
             photos = {"reference": reference.file.read(), "probe": probe.file.read()}
             decision = service.desk.models.current.verify(**photos, policy=policy)
-        return {"object": "comparison", **decision.to_dict()}
+        service.desk.decided(decision)
+        return m.Comparison(**decision.to_dict())
 
     @routes.get("/policies", tags=["policies"])
-    def policies() -> dict[str, Any]:
+    def list_policies() -> m.Page[m.Policy]:
         """The policies by name, each with the share of strangers that it lets match."""
         data = [
-            {"object": "policy", "name": each.name, "fmr_target": each.fmr_target, "condition": each.condition}
-            for each in POLICIES.values()
+            m.Policy(name=each.name, fmr_target=each.fmr_target, condition=each.condition) for each in POLICIES.values()
         ]
-        return {"object": "list", "data": data, "has_more": False}
+        return m.Page(data=data, has_more=False)
 
     return routes

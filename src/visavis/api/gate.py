@@ -8,8 +8,6 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -48,6 +46,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         started, status, request_id = time.perf_counter(), 500, f"req_{secrets.token_hex(12)}"
+        held: _Held | None = None
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def answer(message: Message) -> None:
@@ -62,20 +61,25 @@ class Gate:
 
         try:
             await self._admit(scope)
-            await self._app(scope, _bounded(receive, self._service), answer)
+            held = _Held(receive, self._service)
+            await self._app(scope, held.receive, answer)
         except VisavisError as error:
             await problem.of(error)(scope, receive, answer)
         finally:
+            if held is not None:
+                held.let_go()
             key = scope["state"].get("api_key")
-            route = scope.get("route")
+            route = getattr(scope.get("route"), "path", None)
+            seconds = time.perf_counter() - started
+            self._service.metrics.request(scope["method"], route, status, seconds)
             _log.info(
                 "request",
                 extra={
                     "request_id": request_id,
                     "method": scope["method"],
-                    "route": getattr(route, "path", None),
+                    "route": route,
                     "status": status,
-                    "ms": round(1e3 * (time.perf_counter() - started), 1),
+                    "ms": round(1e3 * seconds, 1),
                     "application": None if key is None else key.application,
                 },
             )
@@ -84,7 +88,7 @@ class Gate:
         """Raises ApiKeyRefused, ClientSecretRefused or RateLimited."""
         path: str = scope["path"]
         address = str((scope.get("client") or ("",))[0])
-        if not path.startswith("/v1/"):
+        if not path.startswith(("/v1/", "/metrics")):
             self._by_address.take(address)
             return
         self._failed.check(address)
@@ -94,11 +98,11 @@ class Gate:
             if capture:
                 self._by_address.take(address)
                 scope["state"]["session"] = await run_in_threadpool(shown_to, desk, capture[1], token)
-                scope["state"]["client_secret"] = token
             else:
                 key = await run_in_threadpool(authenticate, desk.vault, token)
                 self._by_key.take(key.id)
                 scope["state"]["api_key"] = key
+            scope["state"]["token"] = token
         except (ApiKeyRefused, ClientSecretRefused):
             self._failed.take(address)
             raise
@@ -114,24 +118,32 @@ def _bearer(scope: Scope) -> str:
     raise ApiKeyRefused("expected `Authorization: Bearer` with an API key")
 
 
-def _bounded(receive: Receive, service: Service) -> Callable[[], Any]:
-    """Reads no more of the body than is allowed, and waits no longer. Raises RequestTooLarge or RequestTooSlow."""
-    size, deadline = 0, time.monotonic() + service.body_s
-    complete = False
+class _Held:
+    """A request's body as it comes in: no more of it than is allowed, in no more time, and counted with all others."""
 
-    async def bounded() -> Message:
-        nonlocal size, complete
-        if complete:
-            return await receive()  # when the client goes away
+    def __init__(self, receive: Receive, service: Service) -> None:
+        self._receive, self._service = receive, service
+        self._size, self._complete = 0, False
+        self._deadline = time.monotonic() + service.body_s
+
+    async def receive(self) -> Message:
+        """See ASGI. Raises RequestTooLarge, RequestTooSlow or Overloaded."""
+        service = self._service
+        if self._complete:
+            return await self._receive()  # when the client goes away
         try:
-            message = await asyncio.wait_for(receive(), max(0.001, deadline - time.monotonic()))
+            message = await asyncio.wait_for(self._receive(), max(0.001, self._deadline - time.monotonic()))
         except TimeoutError:
             raise RequestTooSlow(f"the request's body did not come within {service.body_s:.0f} s") from None
         if message["type"] == "http.request":
-            size += len(message.get("body", b""))
-            complete = not message.get("more_body", False)
-            if size > service.body_max:
+            count = len(message.get("body", b""))
+            if self._size + count > service.body_max:
                 raise RequestTooLarge(f"a request has {service.body_max:,} bytes at most")
+            service.intake.take(count)
+            self._size += count
+            self._complete = not message.get("more_body", False)
         return message
 
-    return bounded
+    def let_go(self) -> None:
+        """The request is over."""
+        self._service.intake.give_back(self._size)

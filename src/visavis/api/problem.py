@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from visavis.errors import ImageError, Overloaded, RateLimited, VisavisError
+from visavis.errors import IdempotencyUnfinished, ImageError, Overloaded, RateLimited, VisavisError
 
 MEDIA_TYPE = "application/problem+json"
 STATUS = {
@@ -18,9 +18,13 @@ STATUS = {
     "session_unknown": 404,
     "subject_unknown": 404,
     "credential_unknown": 404,
+    "endpoint_unknown": 404,
+    "event_unknown": 404,
     "request_too_slow": 408,
     "session_closed": 409,
     "subject_enrolled": 409,
+    "idempotency_unfinished": 409,
+    "status_list_full": 503,
     "image_too_large": 413,
     "request_too_large": 413,
     "rate_limited": 429,
@@ -59,7 +63,7 @@ def of(error: VisavisError) -> JSONResponse:
         _log.error("fault", extra={"code": error.code, "detail": str(error)})
         return problem(503, error.code, "the service cannot answer now; its operator's log says why", retry_after_s=30)
     parameter = error.parameter if isinstance(error, ImageError) else None
-    retry_after_s = error.retry_after_s if isinstance(error, (RateLimited, Overloaded)) else None
+    retry_after_s = error.retry_after_s if isinstance(error, (RateLimited, Overloaded, IdempotencyUnfinished)) else None
     return problem(status, error.code, str(error), parameter=parameter, retry_after_s=retry_after_s)
 
 

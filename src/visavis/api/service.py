@@ -3,8 +3,10 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from visavis.api.courier import Courier
+from visavis.api.metrics import Metrics
 from visavis.errors import Overloaded
 from visavis.session import Desk
 
@@ -16,40 +18,73 @@ class Room:
 
     def __init__(self, places: int) -> None:
         self._places = threading.BoundedSemaphore(places)
+        self.taken = 0
 
     @contextmanager
     def place(self) -> Iterator[None]:
         """Take a place for the length of the block. Raises Overloaded when there is none."""
         if not self._places.acquire(blocking=False):
-            error = Overloaded("more photos are submitted than this service can look at")
-            error.retry_after_s = RETRY_AFTER_S
-            raise error
+            raise overloaded("more photos are submitted than this service can look at")
+        self.taken += 1
         try:
             yield
         finally:
+            self.taken -= 1
             self._places.release()
+
+
+class Intake:
+    """So many bytes of bodies are held at a time. Used from one event loop alone."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._left = bytes_max
+
+    def take(self, count: int) -> None:
+        """Raises Overloaded, and takes nothing, when there is not so much left."""
+        if count > self._left:
+            raise overloaded("more is sent to this service than it can hold")
+        self._left -= count
+
+    def give_back(self, count: int) -> None:
+        """What was taken and is let go."""
+        self._left += count
+
+
+def overloaded(why: str) -> Overloaded:
+    """Too much to do, for a moment."""
+    error = Overloaded(why)
+    error.retry_after_s = RETRY_AFTER_S
+    return error
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Requests a minute: of one API key; from one address, for what needs none; and from one address with a key or secret that is
-    refused."""
+    """Requests a minute: of one API key; from one address, for what needs none; from one address with a key or secret that is
+    refused; and captures that are compared with one subject."""
 
     by_key: int = 3_000
     by_address: int = 300
     failed_by_address: int = 20
+    by_subject: int = 30
 
 
 @dataclass(frozen=True)
 class Service:
     """desk: what sessions are conducted with. base_url: where clients reach the service, without a slash at its end. room: for
-    requests with photos. public_keys: of the reports, newest last. body_max: bytes of a request. body_s: for how long one is
-    waited for. rates: how often one may ask."""
+    requests with photos. public_keys: of the reports, newest last. courier: sends events. body_max: bytes of a request. body_s:
+    for how long one is waited for. intake: for all bodies together. rates: how often one may ask."""
 
     desk: Desk
     base_url: str
     room: Room
     public_keys: Callable[[], tuple[bytes, ...]]
+    courier: Courier
+    metrics: Metrics
     body_max: int = 32 * 1024 * 1024
     body_s: float = 20.0
+    intake: Intake = field(default_factory=lambda: Intake(1024 * 1024 * 1024))
     rates: Rates = Rates()
+
+    def page_url(self, session_id: str, secret: str) -> str:
+        """The page of a session. The secret stands behind the #, which browsers send to nobody."""
+        return f"{self.base_url}/verify/{session_id}#{secret}"

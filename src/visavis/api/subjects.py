@@ -1,12 +1,15 @@
 """Subjects: who is enrolled, everything held about one, and its erasure. Nothing here opens a reference."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.service import Service
-from visavis.session import Scope, Subject, erase_subject, export_subject, stamp
+from visavis.api.sessions import Limit
+from visavis.errors import SubjectUnknown
+from visavis.session import Scope, erase_subject, export_subject
 
 
 def router(service: Service) -> APIRouter:
@@ -15,27 +18,34 @@ def router(service: Service) -> APIRouter:
     vault = service.desk.vault
 
     @routes.get("")
-    def page(
-        limit: Annotated[int, Query(ge=1, le=100)] = 20,
-        starting_after: Annotated[str, Query(description="A name.", max_length=200)] = "",
-    ) -> dict[str, Any]:
+    def list_subjects(
+        limit: Limit = 20,
+        starting_after: Annotated[
+            str, Query(description="The name behind which the page begins.", max_length=200)
+        ] = "",
+    ) -> m.Page[m.SubjectAnswer]:
         """Subjects in the order of their names."""
         with vault.store.reading() as tx:
             found = tx.subjects.page(after=starting_after, limit=limit + 1)
-        return {"object": "list", "data": [_plain(each) for each in found[:limit]], "has_more": len(found) > limit}
+        return m.Page.cut([m.SubjectAnswer.of(each) for each in found], limit)
+
+    @routes.get("/{subject_id}")
+    def get_subject(subject_id: str) -> m.SubjectAnswer:
+        """A subject."""
+        with vault.store.reading() as tx:
+            found = tx.subjects.get(subject_id)
+        if found is None:
+            raise SubjectUnknown("there is no subject with this id")
+        return m.SubjectAnswer.of(found)
 
     @routes.get("/{subject_id}/export")
-    def export(subject_id: str) -> dict[str, Any]:
+    def export(subject_id: str) -> m.SubjectExport:
         """Everything held about a subject, for them. The export is logged."""
-        return {"object": "subject_export", **export_subject(vault, subject_id)}
+        return m.SubjectExport(**export_subject(vault, subject_id))
 
     @routes.delete("/{subject_id}")
-    def erase(subject_id: str) -> dict[str, Any]:
+    def erase(subject_id: str) -> m.ErasureReceipt:
         """Erase everything about a subject; the answer is a signed receipt. It cannot be undone."""
-        return {"object": "erasure_receipt", **erase_subject(vault, subject_id).to_dict()}
+        return m.ErasureReceipt(**erase_subject(vault, subject_id).to_dict())
 
     return routes
-
-
-def _plain(subject: Subject) -> dict[str, Any]:
-    return {"object": "subject", "id": subject.id, "name": subject.name, "created_at": stamp(subject.created_at)}

@@ -1,4 +1,4 @@
-"""What the service does by itself while it runs: sessions expire, and what has been kept long enough is erased."""
+"""What the service does by itself while it runs: sessions expire, events are sent, and what was kept long enough is erased."""
 
 import asyncio
 import logging
@@ -22,6 +22,7 @@ async def tended(service: Service) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(_every(_MINUTE_S, lambda: expire_sessions(vault))),
         asyncio.create_task(_every(_DAY_S, lambda: sweep(vault))),
+        asyncio.create_task(service.courier.run()),
     ]
     try:
         yield

@@ -122,8 +122,8 @@ class Opened:
 
 
 @contextmanager
-def opened(folder: Path | None) -> Iterator[Opened]:
-    """Open an installation; its files are closed when the block ends."""
+def opened(folder: Path | None, database: str | None = None) -> Iterator[Opened]:
+    """Open an installation; its files are closed when the block ends. database: another than the settings name."""
     from visavis.session import Vault, confirm_keys
     from visavis.settings import Installation
     from visavis.store import Database, FileShreds
@@ -133,10 +133,10 @@ def opened(folder: Path | None) -> Iterator[Opened]:
     keys = FileKeys(installation.keys)
     signer = keys.signer("audit")
     with (
-        closing(Database.open(installation.database)) as database,
-        closing(FileShreds.open(installation.shreds, database.id)) as shreds,
+        closing(Database.open(database or installation.database)) as store,
+        closing(FileShreds.open(installation.shreds, store.id)) as shreds,
     ):
-        vault = Vault(database, shreds, keys, signer, installation.shred_backup_days)
+        vault = Vault(store, shreds, keys, signer, installation.shred_backup_days)
         confirm_keys(vault)
         yield Opened(installation, vault, keys)
 

@@ -1,19 +1,56 @@
 """`visavis serve` and `visavis api-key`: the service over HTTP, and who may use it."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
 from visavis.cli.common import engine_options, json_option, make_models, print_json
-from visavis.cli.installation import folder_option, opened
+from visavis.cli.credential import own_issuer
+from visavis.cli.installation import Opened, folder_option, opened
 from visavis.errors import ExtraMissing, InputInvalid
 
-SCOPES = ("verification_sessions", "verification_reports", "comparisons", "subjects")
+if TYPE_CHECKING:
+    from visavis.decision import Decision
+    from visavis.session import Desk, Models
+
+SCOPES = (
+    "verification_sessions",
+    "verification_reports",
+    "comparisons",
+    "subjects",
+    "enrolments",
+    "credentials",
+    "status_list",
+    "webhook_endpoints",
+    "events",
+    "audit",
+    "metrics",
+)
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on.")
+@click.option(
+    "--database",
+    metavar="URL",
+    help="postgresql://user@host/name instead of SQLite in the folder. A password in it could be read by others: put that into "
+    "VISAVIS_DATABASE, PGPASSFILE or PGPASSWORD.",
+)
+@click.option(
+    "--allow-private-webhooks",
+    is_flag=True,
+    help="Send events to addresses of your own network too, and without TLS.",
+)
+@click.option(
+    "--photos-waiting",
+    type=click.IntRange(1, 10_000),
+    help="So many requests with photos may be in work or wait; the next is turned away.  [default: 8 a thread]",
+)
+@click.option("--requests-per-minute", type=click.IntRange(1), default=3_000, show_default=True, help="Of one API key.")
 @click.option(
     "--base-url",
     help="Where clients reach the service: https://verify.example. It stands in links and signed answers.",
@@ -24,6 +61,10 @@ def serve(
     host: str,
     port: int,
     base_url: str | None,
+    database: str | None,
+    allow_private_webhooks: bool,
+    photos_waiting: int | None,
+    requests_per_minute: int,
     folder: Path | None,
     engine: str | None,
     threads: int | None,
@@ -37,20 +78,31 @@ def serve(
         import uvicorn
 
         from visavis.api import Service, make_app
+        from visavis.api.courier import Courier
         from visavis.api.log import configured
-        from visavis.api.service import Room
+        from visavis.api.metrics import Metrics
+        from visavis.api.service import Rates, Room
     except ModuleNotFoundError as error:
         raise ExtraMissing("the service needs `pip install visavis[service]`") from error
-    from visavis.session import Desk
-
     reached = (base_url or f"http://{host}:{port}").rstrip("/")
     if not reached.startswith(("https://", "http://")):
         raise InputInvalid(f"expected --base-url as https://verify.example, not {reached!r}")
-    with opened(folder) as place, make_models(engine, threads, model) as models:
+    if database is not None and "@" in database and ":" in urlsplit(database).netloc.rpartition("@")[0]:
+        raise InputInvalid(
+            "a password on the command line can be read by others; put it into VISAVIS_DATABASE, or PGPASSFILE"
+        )
+    with opened(folder, database) as place, make_models(engine, threads, model) as models:
         models.current.policy_for("1e-4")  # a model without a calibration table is told now
-        desk = Desk(place.vault, models, reached, place.keys.signer("report"))
-        room = Room(8 * models.current.threads)
-        service = Service(desk, reached, room, lambda: place.keys.public_keys("report"))
+        metrics = Metrics()
+        service = Service(
+            make_desk(place, models, reached, metrics.decided),
+            reached,
+            Room(photos_waiting or 8 * models.current.threads),
+            lambda: place.keys.public_keys("report"),
+            Courier(place.vault, metrics, allow_private=allow_private_webhooks),
+            metrics,
+            rates=Rates(by_key=requests_per_minute),
+        )
         uvicorn.run(
             make_app(service),
             host=host,
@@ -64,6 +116,29 @@ def serve(
             limit_concurrency=1000,
         )
     return 0
+
+
+def make_desk(
+    place: Opened, models: "Models", reached: str, decided: "Callable[[Decision], None]" = lambda _: None
+) -> "Desk":
+    """What sessions are conducted with: where the installation has an issuer's name, with its own credentials too."""
+    from visavis.session import Desk, FreshStatusList, Issuing, Trust
+
+    keys, signer = place.keys, place.keys.signer("report")
+    if not place.installation.issuer:
+        return Desk(place.vault, models, reached, signer, decided=decided)
+    issuing = Issuing(own_issuer(place), keys.signer("issuer"), keys.key("verifier", keys.newest("verifier")))
+    fresh = FreshStatusList(place.vault, issuing)
+    return Desk(
+        place.vault,
+        models,
+        reached,
+        signer,
+        trust=lambda: Trust([issuing.issuer], [fresh.current()], keys.verifier_keys()),
+        issuing=issuing,
+        status_list=fresh.current,
+        decided=decided,
+    )
 
 
 @click.group("api-key")

@@ -44,6 +44,7 @@ class Event(StrEnum):
     SWEPT = "swept"
     SESSION = "session"
     REDACTED = "redacted"
+    WEBHOOK_ENDPOINT = "webhook_endpoint"
     API_KEY_MADE = "api_key_made"
     API_KEY_REVOKED = "api_key_revoked"
     KEY_ROTATED = "key_rotated"

@@ -10,7 +10,8 @@ key and the holder's secret, (4) compared with the probe, and wiped.
 """
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from visavis.errors import ConsentInvalid, CredentialRevoked, CredentialUnknown,
 from visavis.session.audit import Detail, Event, stamp
 from visavis.session.custody import require_consent
 from visavis.session.enrolment import Enrolment
-from visavis.session.ports import Store, Vault
+from visavis.session.ports import Store, Transaction, Vault
 from visavis.session.probe import Models, Probe
 from visavis.session.value import Issued
 from visavis.session.verification import captured_policy, compared
@@ -35,6 +36,8 @@ from visavis.template import (
     Signer,
     StatusList,
 )
+
+SIGNED_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,13 @@ def issue_credential(
     valid_for: timedelta,
     holder_secret: bool = True,
     passkey: tuple[bytes, Secret] | None = None,
+    alongside: Callable[[Transaction], object] = lambda _: None,
 ) -> tuple[FaceCredential, HolderSecret | None]:
     """Issue a credential of what was captured, for the purpose consented to, until then or the consent's end at the latest.
 
     holder_secret: whether a secret is made that its holder must add; without one, whoever has the verifier key can read every
-    credential they see. passkey: an id of 16 bytes and the passkey's PRF output for it, instead of a new secret. Raises
+    credential they see. passkey: an id of 16 bytes and the passkey's PRF output for it, instead of a new secret. alongside: what
+    is done in the transaction in which the credential is issued; where it raises, none is. Raises
     EnrolmentIncomplete, ConsentInvalid or StatusListFull.
     """
     now, consent = vault.clock(), enrolment.consent
@@ -87,6 +92,7 @@ def issue_credential(
                 "captures": enrolment.captures,
             }
             tx.audit.append(Event.CREDENTIAL_ISSUED, details, at=now)
+            alongside(tx)
         credential = FaceCredential.issue(  # (2)
             template,
             issuer=issuing.issuer.name,
@@ -129,6 +135,25 @@ def sign_status_list(vault: Vault, issuer: Issuer, signer: Signer) -> bytes:
         revoked = list(tx.credentials.revoked(now=now))
         tx.audit.append(Event.STATUS_LIST_SIGNED, {"revoked": len(revoked)}, at=now)
     return StatusList.make(issuer, revoked, signer=signer, now=now)
+
+
+class FreshStatusList:
+    """The issuer's status list as of now: signed anew every hour, and when a credential was revoked."""
+
+    def __init__(self, vault: Vault, issuing: Issuing) -> None:
+        self._vault, self._issuing, self._lock = vault, issuing, threading.Lock()
+        self._signed: tuple[datetime, frozenset[int], bytes] | None = None
+
+    def current(self) -> bytes:
+        """The list."""
+        with self._lock:
+            now = self._vault.clock()
+            with self._vault.store.reading() as tx:
+                revoked = frozenset(tx.credentials.revoked(now=now))
+            if self._signed is None or abs(now - self._signed[0]) >= SIGNED_EVERY or self._signed[1] != revoked:
+                signed = sign_status_list(self._vault, self._issuing.issuer, self._issuing.signer)
+                self._signed = now, revoked, signed
+            return self._signed[2]
 
 
 @dataclass(frozen=True, slots=True)

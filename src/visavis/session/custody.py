@@ -6,7 +6,7 @@ after a crash or in what was restored from a back-up, is swept away.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,11 +36,13 @@ def keep(
     replace: bool,
     renewed: Reference | None = None,
     passkey: PasskeyClaim | None = None,
+    alongside: Callable[[Transaction], object] = lambda _: None,
 ) -> Claim:
     """Seal a template under a new claim and keep it. Returns the claim, of which no copy stays here.
 
     event: what the audit log says of it. replace: whether it takes the place of the subject's reference for the same purpose,
-    which is destroyed. renewed: the reference that this must be. Raises SubjectEnrolled where there is one and it must not,
+    which is destroyed. renewed: the reference that this must be. alongside: what is done in the transaction that makes the
+    reference active; where it raises, nothing is kept. Raises SubjectEnrolled where there is one and it must not,
     ClaimRefused where it is another by now, ConsentInvalid where the consent ended, EnrolmentIncomplete where a sweep came
     between.
     """
@@ -50,7 +52,7 @@ def keep(
     else:
         claim, salt = Claim(record_id, Secret(passkey.secret.view), ClaimType.PASSKEY), passkey.salt
     try:
-        _keep(vault, template, claim, salt, consent, captures, event, replace=replace, renewed=renewed)
+        _keep(vault, template, claim, salt, consent, captures, event, alongside, replace=replace, renewed=renewed)
     except BaseException:
         claim.secret.wipe()
         raise
@@ -65,6 +67,7 @@ def _keep(
     consent: Consent,
     captures: int,
     event: Event,
+    alongside: Callable[[Transaction], object],
     *,
     replace: bool,
     renewed: Reference | None,
@@ -102,6 +105,7 @@ def _keep(
                 "replaced": len(replaced),
             }
             tx.audit.append(event, details, at=now)
+            alongside(tx)
     except Exception:
         if not _is_active(vault, reference):  # it is where the connection broke after all was kept
             destroy(vault, [reference])

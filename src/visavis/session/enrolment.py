@@ -9,7 +9,9 @@
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +20,7 @@ from visavis.embedding import Embedding
 from visavis.errors import EnrolmentIncomplete, InputInvalid, SubjectEnrolled
 from visavis.session.audit import Event
 from visavis.session.custody import PasskeyClaim, keep, replaceable
-from visavis.session.ports import Vault
+from visavis.session.ports import Transaction, Vault
 from visavis.session.value import Consent, ConsentText, Subject, check_name
 from visavis.template import Claim, Template
 from visavis.verifier import PhotoInput, Verifier
@@ -38,6 +40,35 @@ class CaptureReport:
 
     reasons: tuple[PhotoReason, ...]
     captures: int
+
+
+def record_consent(
+    tx: Transaction, now: datetime, *, subject: str, consent: ConsentText, recorded_by: str, replace: bool
+) -> tuple[Subject, Consent]:
+    """Record a subject's consent (1): see `Enrolment.begin`."""
+    if not recorded_by.strip() or not recorded_by.isprintable() or len(recorded_by) > 200:
+        raise InputInvalid("say who recorded the consent, in 200 printable characters at most")
+    person = tx.subjects.named(check_name(subject))
+    if person is None:
+        person = Subject(f"sub_{secrets.token_hex(12)}", subject, now)
+        tx.subjects.add(person)
+    if person.erasing:
+        raise SubjectEnrolled("the subject is being erased; wait until that is done")
+    replaceable(tx.references.of(person.id), consent.purpose, now=now, replace=replace)
+    recorded = Consent(f"con_{secrets.token_hex(12)}", person.id, consent, now, recorded_by)
+    tx.consents.add(recorded)
+    tx.audit.append(
+        Event.CONSENT_RECORDED,
+        {
+            "subject": person.id,
+            "consent": recorded.id,
+            "purpose": consent.purpose,
+            "text_sha256": consent.text_sha256,
+            "retention_days": consent.retention_days,
+        },
+        at=now,
+    )
+    return person, recorded
 
 
 class Enrolment:
@@ -66,29 +97,9 @@ class Enrolment:
         subject: the operator's name for them. recorded_by: who saw them consent. replace: whether an earlier reference for the
         same purpose gives way. Raises SubjectEnrolled where there is one and it must not; InputInvalid.
         """
-        if not recorded_by.strip() or not recorded_by.isprintable() or len(recorded_by) > 200:
-            raise InputInvalid("say who recorded the consent, in 200 printable characters at most")
-        now = vault.clock()
         with vault.store.writing() as tx:
-            person = tx.subjects.named(check_name(subject))
-            if person is None:
-                person = Subject(f"sub_{secrets.token_hex(12)}", subject, now)
-                tx.subjects.add(person)
-            if person.erasing:
-                raise SubjectEnrolled("the subject is being erased; wait until that is done")
-            replaceable(tx.references.of(person.id), consent.purpose, now=now, replace=replace)
-            recorded = Consent(f"con_{secrets.token_hex(12)}", person.id, consent, now, recorded_by)
-            tx.consents.add(recorded)
-            tx.audit.append(
-                Event.CONSENT_RECORDED,
-                {
-                    "subject": person.id,
-                    "consent": recorded.id,
-                    "purpose": consent.purpose,
-                    "text_sha256": consent.text_sha256,
-                    "retention_days": consent.retention_days,
-                },
-                at=now,
+            person, recorded = record_consent(
+                tx, vault.clock(), subject=subject, consent=consent, recorded_by=recorded_by, replace=replace
             )
         return cls(vault, verifier, person, recorded, replace=replace)
 
@@ -122,8 +133,11 @@ class Enrolment:
         """How many photos have been taken."""
         return len(self._embeddings)
 
-    def finish(self, *, passkey: PasskeyClaim | None = None) -> Claim:
+    def finish(
+        self, *, passkey: PasskeyClaim | None = None, alongside: Callable[[Transaction], object] = lambda _: None
+    ) -> Claim:
         """Seal and keep the reference, and hand out its claim (5, 6). passkey: claim by it instead of a new random secret.
+        alongside: what is done in the transaction in which the reference can first be opened.
 
         Raises EnrolmentIncomplete, SubjectEnrolled or ConsentInvalid; then nothing is kept.
         """
@@ -137,6 +151,7 @@ class Enrolment:
                 event=Event.ENROLLED,
                 replace=self._replace,
                 passkey=passkey,
+                alongside=alongside,
             )
         finally:
             template.wipe()

@@ -1,6 +1,7 @@
 """What is held about a subject, for the subject."""
 
 from base64 import b64encode
+from dataclasses import asdict
 from typing import Any
 
 from visavis.errors import SubjectUnknown
@@ -64,6 +65,22 @@ def export_subject(vault: Vault, subject_id: str) -> dict[str, Any]:
                     "revoked_at": None if each.revoked_at is None else stamp(each.revoked_at),
                 }
                 for each in tx.credentials.of(subject_id)
+            ],
+            "sessions": [
+                {
+                    "id": each.id,
+                    "kind": each.wanted.kind,
+                    "application": each.application,
+                    "purpose": each.wanted.purpose,
+                    "status": each.status.value,
+                    "created_at": stamp(each.created_at),
+                    "wanted": asdict(each.wanted),
+                    "reports": [
+                        {"id": report.id, "created_at": stamp(report.created_at), "decision": report.decision}
+                        for report in tx.sessions.reports(each.id)
+                    ],
+                }
+                for each in tx.sessions.about(subject_id)
             ],
             "audit": [entry.to_dict() for entry in tx.audit.entries(subject_id=subject_id)],
         }

@@ -1,21 +1,24 @@
-"""Verification sessions: what a relying application asks for, and what becomes of it.
+"""Sessions that an application asks for and its user's client carries out, and what becomes of them.
 
-    requires_input -> processing -> verified
+    requires_input -> processing -> verified, or enrolled
                    <-            (with the reason, while attempts are left)
                    -> canceled   (by the application, or when no attempt is left)
                    -> expired
 
-An application opens a session and sends its user to a page with the session's secret; the page submits a capture (see
-`submission`); the answer is a report, one a capture that was compared, signed.
+An application opens a session and sends its user to a page with the session's secret; the page submits a capture. A verification
+(see `submission`) is answered with a report, one a capture that was compared, signed; an enrolment (see `enlisting`) with what it
+hands out to its subject. Each change is logged and told to the application's webhook endpoints, in its own transaction.
 """
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import cast
 
+from visavis.decision import Decision
 from visavis.errors import (
     ClientSecretRefused,
     InputInvalid,
@@ -24,10 +27,22 @@ from visavis.errors import (
     SubjectUnknown,
 )
 from visavis.session.audit import Event, stamp
-from visavis.session.credentials import Trust
+from visavis.session.credentials import Issuing, Trust
 from visavis.session.erasure import sign_receipt
-from visavis.session.inquiry import OPEN, Against, Report, SessionStatus, VerificationSession, Wanted
+from visavis.session.idempotency import ANSWERS_KEPT
+from visavis.session.inquiry import (
+    OPEN,
+    Against,
+    AnySession,
+    HostedSession,
+    Report,
+    SessionStatus,
+    VerificationSession,
+    W,
+    Wanted,
+)
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
+from visavis.session.outbox import tell
 from visavis.session.ports import Transaction, Vault
 from visavis.session.probe import Models
 from visavis.session.value import Receipt
@@ -36,42 +51,62 @@ from visavis.template import Signer
 
 ATTEMPTS_MAX = 10
 LIFE_MIN, LIFE_MAX = timedelta(seconds=30), timedelta(days=1)
+LEASE = timedelta(seconds=60)
+"""For how long a submission is waited for before the session takes another."""
 INTERRUPTED = "interrupted"
 """A session's last error where the process that looked at a capture ended before it answered."""
 KEPT = timedelta(days=30)
-"""For how long a session that is over is remembered, unless it is redacted before."""
+"""For how long a session that is over, and an event, is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What sessions are conducted with. issuer: who the signed answers say they are from. trust: for credentials, where they are
-    accepted."""
+    accepted. issuing, status_list: where credentials are issued. decided: is told of each decision."""
 
     vault: Vault
     models: Models
     issuer: str
     signer: Signer
-    trust: Trust | None = None
+    trust: Callable[[], Trust] | None = None
+    issuing: Issuing | None = None
+    status_list: Callable[[], bytes] | None = None
     limits: AttemptLimits = DEFAULT_ATTEMPT_LIMITS
+    decided: Callable[[Decision], None] = lambda _: None
 
 
 def open_session(
     desk: Desk, *, application: str, wanted: Wanted, attempts: int = 3, life: timedelta = timedelta(minutes=15)
 ) -> tuple[VerificationSession, str]:
-    """Open a session. Returns it and the client's secret, which is handed out once.
+    """Open a verification session. Returns it and the client's secret, which is handed out once.
 
     Raises InputInvalid, SubjectUnknown, PolicyUnknown or PolicyUnsupported.
     """
-    if not 1 <= attempts <= ATTEMPTS_MAX or not LIFE_MIN <= life <= LIFE_MAX:
-        raise InputInvalid(f"a session has 1 to {ATTEMPTS_MAX} attempts, and lives for 30 seconds to a day")
     if (wanted.against is Against.SUBJECT) != (wanted.subject_id is not None):
         raise InputInvalid("name a subject where the person is compared with one, and nowhere else")
+    if wanted.against is Against.CREDENTIAL and desk.trust is None:
+        raise InputInvalid("credentials are not accepted here: no issuer is trusted")
     policy = desk.models.current.policy_for(wanted.policy)
     if wanted.against is not Against.UPLOAD:
         captured_policy(desk.models, policy)
+    session, secret = new_session(desk, application, wanted, prefix="vs", attempts=attempts, life=life)
+    with desk.vault.store.writing() as tx:
+        if wanted.subject_id is not None and tx.subjects.get(wanted.subject_id) is None:
+            raise SubjectUnknown("there is no subject with this id")
+        tx.sessions.add(session)
+        note(tx, session, session.created_at, "created")
+    return session, secret
+
+
+def new_session(
+    desk: Desk, application: str, wanted: W, *, prefix: str, attempts: int, life: timedelta
+) -> tuple[HostedSession[W], str]:
+    """A session that is still to be kept, and its client's secret. Raises InputInvalid."""
+    if not 1 <= attempts <= ATTEMPTS_MAX or not LIFE_MIN <= life <= LIFE_MAX:
+        raise InputInvalid(f"a session has 1 to {ATTEMPTS_MAX} attempts, and lives for 30 seconds to a day")
     now, secret = desk.vault.clock(), f"vscs_{secrets.token_urlsafe(32)}"
-    session = VerificationSession(
-        id=f"vs_{secrets.token_hex(12)}",
+    session = HostedSession(
+        id=f"{prefix}_{secrets.token_hex(12)}",
         application=application,
         wanted=wanted,
         status=SessionStatus.REQUIRES_INPUT,
@@ -80,45 +115,41 @@ def open_session(
         expires_at=now + life,
         secret_hash=_hash(secret),
     )
-    with desk.vault.store.writing() as tx:
-        if wanted.subject_id is not None and tx.subjects.get(wanted.subject_id) is None:
-            raise SubjectUnknown("there is no subject with this id")
-        tx.sessions.add(session)
-        note(tx, session, now)
     return session, secret
 
 
-def find_session(desk: Desk, session_id: str, *, application: str) -> VerificationSession:
-    """A session of the application's. Raises SessionUnknown, also for another's."""
+def find_session(desk: Desk, session_id: str, kind: type[W], *, application: str) -> HostedSession[W]:
+    """A session of the application's. Raises SessionUnknown, also for another's, or one of another kind."""
     with desk.vault.store.reading() as tx:
         session = tx.sessions.get(session_id)
-    if session is None or session.application != application:
-        raise SessionUnknown("there is no verification session with this id")
-    return _as_of(session, desk.vault.clock())
+    if session is None or session.application != application or not isinstance(session.wanted, kind):
+        raise SessionUnknown("there is no session with this id")
+    return _as_of(cast("HostedSession[W]", session), desk.vault.clock())
 
 
 def sessions_of(
-    desk: Desk, *, application: str, before: str | None = None, limit: int = 100
-) -> Sequence[VerificationSession]:
-    """An application's sessions, newest first, from the one behind `before` on."""
+    desk: Desk, kind: type[W], *, application: str, before: str | None = None, limit: int = 100
+) -> Sequence[HostedSession[W]]:
+    """An application's sessions of a kind, newest first, from the one behind `before` on."""
+    now = desk.vault.clock()
     with desk.vault.store.reading() as tx:
-        found = tx.sessions.page(application, before=before, limit=limit)
-    return [_as_of(session, desk.vault.clock()) for session in found]
+        found = tx.sessions.page(application, kind.kind, before=before, limit=limit)
+    return [_as_of(cast("HostedSession[W]", session), now) for session in found]
 
 
-def shown_to(desk: Desk, session_id: str, secret: str) -> VerificationSession:
+def shown_to(desk: Desk, session_id: str, secret: str) -> AnySession:
     """The session, to the client who holds its secret. Raises ClientSecretRefused, also for one that is not there."""
     with desk.vault.store.reading() as tx:
         session = tx.sessions.get(session_id)
     same = hmac.compare_digest(_hash(secret), bytes(32) if session is None else session.secret_hash)
     if session is None or not same:
-        raise ClientSecretRefused("this is not the secret of a verification session")
+        raise ClientSecretRefused("this is not the secret of a session")
     return _as_of(session, desk.vault.clock())
 
 
-def cancel_session(desk: Desk, session_id: str, *, application: str) -> VerificationSession:
+def cancel_session(desk: Desk, session_id: str, kind: type[W], *, application: str) -> HostedSession[W]:
     """End a session. Raises SessionUnknown, or SessionClosed when it is over already."""
-    session = find_session(desk, session_id, application=application)
+    session = find_session(desk, session_id, kind, application=application)
     now = desk.vault.clock()
     ended = replace(session, status=SessionStatus.CANCELED, lease=None, leased_until=None)
     with desk.vault.store.writing() as tx:
@@ -128,9 +159,46 @@ def cancel_session(desk: Desk, session_id: str, *, application: str) -> Verifica
     return ended
 
 
+def take(desk: Desk, session: HostedSession[W]) -> HostedSession[W]:
+    """Take a session for a submission: until its lease ends nobody else submits to it. Raises SessionClosed."""
+    now = desk.vault.clock()
+    if session.status not in OPEN:
+        raise SessionClosed(f"the session is {session.status.value}; it takes no capture any more")
+    if session.status is SessionStatus.PROCESSING and session.leased_until is not None and now < session.leased_until:
+        raise SessionClosed("a capture is being looked at; wait for the answer")
+    taken = replace(session, status=SessionStatus.PROCESSING, lease=secrets.token_bytes(16), leased_until=now + LEASE)
+    with desk.vault.store.writing() as tx:
+        if not tx.sessions.move(taken, status=session.status, lease=session.lease):
+            raise SessionClosed("another capture was submitted at the same time; wait for its answer")
+    return taken
+
+
+def settle(
+    tx: Transaction,
+    taken: HostedSession[W],
+    now: datetime,
+    *,
+    done: SessionStatus | None = None,
+    error: str | None = None,
+    attempts: int = 1,
+) -> HostedSession[W]:
+    """End a submission. done: what the session is from now on, where it reached its end. error: the code of what was lacking.
+
+    Raises SessionClosed where the session ended, or the lease did, meanwhile: then nothing is kept.
+    """
+    left = taken.attempts_left - attempts
+    status = done or (SessionStatus.REQUIRES_INPUT if left > 0 else SessionStatus.CANCELED)
+    settled = replace(taken, status=status, attempts_left=left, last_error=error, lease=None, leased_until=None)
+    if not tx.sessions.move(settled, status=SessionStatus.PROCESSING, lease=taken.lease):
+        raise SessionClosed("the session ended, or took too long, while the capture was looked at; nothing was kept")
+    if attempts:
+        note(tx, settled, now)
+    return settled
+
+
 def reports_of(desk: Desk, session_id: str, *, application: str) -> Sequence[Report]:
     """A session's reports, oldest first. Raises SessionUnknown."""
-    find_session(desk, session_id, application=application)
+    find_session(desk, session_id, Wanted, application=application)
     with desk.vault.store.reading() as tx:
         return tx.sessions.reports(session_id)
 
@@ -150,25 +218,24 @@ def redact_session(desk: Desk, session_id: str, *, application: str) -> Receipt:
 
     Gives a signed receipt. Raises SessionUnknown, or SessionClosed while it is open.
     """
-    session, now = find_session(desk, session_id, application=application), desk.vault.clock()
+    expire_sessions(desk.vault)  # so that what is kept of it says how it ended
+    session, now = find_session(desk, session_id, Wanted, application=application), desk.vault.clock()
+    wanted = replace(session.wanted, subject_id=None, payment=None, nonce=None)
+    redacted = replace(session, wanted=wanted, last_error=None, redacted_at=now)
     with desk.vault.store.writing() as tx:
-        if session.status in OPEN:
+        if session.status in OPEN or not tx.sessions.move(redacted, status=session.status, lease=session.lease):
             raise SessionClosed("the session is not over yet; cancel it first")
-        wanted = replace(session.wanted, subject_id=None, payment=None, nonce=None)
         reports = len(tx.sessions.reports(session.id))
-        kept = tx.sessions.get(session.id) or session
-        tx.sessions.move(
-            replace(session, wanted=wanted, last_error=None, redacted_at=now), status=kept.status, lease=kept.lease
-        )
         tx.sessions.redact(session.id)
         receipt = sign_receipt(desk.vault, {"session": session.id, "redacted_at": stamp(now), "reports": reports})
         tx.audit.append(Event.REDACTED, {"session": session.id, "application": application}, at=now)
+        _tell(tx, redacted, now, "redacted")
     desk.vault.store.scrub()
     return receipt
 
 
 def expire_sessions(vault: Vault) -> int:
-    """Note which sessions have expired, give back those whose submission broke off, and forget those that are over for long.
+    """Note which sessions have expired, give back those whose submission broke off, and forget what is over for long.
 
     How many have expired. To be run every minute.
     """
@@ -185,16 +252,33 @@ def expire_sessions(vault: Vault) -> int:
                 note(tx, freed, now)
             count += expired
         tx.sessions.prune(before=now - KEPT)
+        tx.outbox.prune(before=now - KEPT)
+        tx.answers.prune(before=now - ANSWERS_KEPT)
     return count
 
 
-def note(tx: Transaction, session: VerificationSession, now: datetime) -> None:
-    """Log the session's state."""
+def note(tx: Transaction, session: AnySession, now: datetime, what: str | None = None) -> None:
+    """Log a session's state, and tell its application. what: other than the state's own name."""
     details = {"session": session.id, "application": session.application, "status": session.status.value}
     tx.audit.append(Event.SESSION, {**details, "subject": session.wanted.subject_id}, at=now)
+    _tell(tx, session, now, what or session.status.value)
 
 
-def _as_of(session: VerificationSession, now: datetime) -> VerificationSession:
+def _tell(tx: Transaction, session: AnySession, now: datetime, what: str) -> None:
+    """No more than what a session is called, where it stands and why: whoever receives it asks for the rest."""
+    kind = session.wanted.kind
+    data = {
+        "id": session.id,
+        "object": kind,
+        "purpose": session.wanted.purpose,
+        "status": session.status.value,
+        "attempts_left": session.attempts_left,
+        "last_error": session.last_error,
+    }
+    tell(tx, application=session.application, event_type=f"{kind}.{what}", data=data, now=now)
+
+
+def _as_of(session: HostedSession[W], now: datetime) -> HostedSession[W]:
     """A session whose time is over has expired, also before that is noted."""
     over = session.status in OPEN and now >= session.expires_at
     return replace(session, status=SessionStatus.EXPIRED) if over else session

@@ -1,16 +1,17 @@
-"""What applications of the operator's ask for: keys by which they may, verification sessions, and the answers."""
+"""What applications of the operator's ask for: keys by which they may, sessions of their users, and the answers."""
 
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 from visavis.errors import InputInvalid
 from visavis.session.value import check_purpose
 
 _TEXT_MAX = 200
+VALID_DAYS_MAX = 36_525
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
 _CURRENCY = re.compile("[A-Z]{3}")
 
@@ -22,6 +23,13 @@ class Scope(StrEnum):
     REPORTS = "verification_reports"
     COMPARISONS = "comparisons"
     SUBJECTS = "subjects"
+    ENROLMENTS = "enrolments"
+    CREDENTIALS = "credentials"
+    STATUS_LIST = "status_list"
+    WEBHOOKS = "webhook_endpoints"
+    EVENTS = "events"
+    AUDIT = "audit"
+    METRICS = "metrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +46,12 @@ class ApiKey:
 
 
 class SessionStatus(StrEnum):
-    """Where a session stands. The last three are final."""
+    """Where a session stands. All but the first two are final."""
 
     REQUIRES_INPUT = "requires_input"
     PROCESSING = "processing"
     VERIFIED = "verified"
+    ENROLLED = "enrolled"
     CANCELED = "canceled"
     EXPIRED = "expired"
 
@@ -84,8 +93,9 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an application asks for. nonce: the application's own, signed with the answer."""
+    """A verification that an application asks for. nonce: the application's own, signed with the answer."""
 
+    kind: ClassVar[str] = "verification_session"
     purpose: str
     policy: str
     against: Against
@@ -99,15 +109,46 @@ class Wanted:
             raise InputInvalid(f"a nonce has 1 to {_TEXT_MAX} printable characters")
 
 
+class Yields(StrEnum):
+    """What an enrolment makes for its subject."""
+
+    REFERENCE = "reference"
+    """A sealed template that is kept here, and the claim that opens it."""
+    CREDENTIAL = "credential"
+    """A face credential and its holder's secret, of which nothing is kept here."""
+
+
 @dataclass(frozen=True, slots=True)
-class VerificationSession:
-    """id: `vs_` and random characters. application: whose it is. secret_hash: of the client's secret. last_error: the code of
-    what the last submission lacked. lease, leased_until: of the submission in progress. redacted_at: when what it held of the
-    person was forgotten."""
+class ToEnrol:
+    """An enrolment that an application asks for, once the subject's consent is recorded. replaces: whether an earlier reference
+    for the same purpose gives way. valid_days: of a credential."""
+
+    kind: ClassVar[str] = "enrolment"
+    purpose: str
+    subject_id: str
+    consent_id: str
+    yields: Yields
+    replaces: bool = False
+    valid_days: int = 365
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.valid_days <= VALID_DAYS_MAX:
+            raise InputInvalid(f"a credential is valid for 1 to {VALID_DAYS_MAX:,} days")
+
+
+W = TypeVar("W", bound=Wanted | ToEnrol)
+W_co = TypeVar("W_co", bound=Wanted | ToEnrol, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class HostedSession(Generic[W_co]):
+    """A session in which an application's user submits captures. id: a prefix and random characters. application: whose it is.
+    secret_hash: of the client's secret. last_error: the code of what the last submission lacked. lease, leased_until: of the
+    submission in progress. redacted_at: when what it held of the person was forgotten."""
 
     id: str
     application: str
-    wanted: Wanted
+    wanted: W_co
     status: SessionStatus
     attempts_left: int
     created_at: datetime
@@ -117,6 +158,22 @@ class VerificationSession:
     lease: bytes | None = field(default=None, repr=False)
     leased_until: datetime | None = None
     redacted_at: datetime | None = None
+
+
+VerificationSession = HostedSession[Wanted]
+EnrolmentSession = HostedSession[ToEnrol]
+AnySession = HostedSession[Wanted | ToEnrol]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer:
+    """To a request that may be repeated. id: a hash of who asked and their idempotency key. request: a hash of what was asked.
+    sealed: what was answered, encrypted; None while the request is carried out."""
+
+    id: bytes
+    request: bytes
+    begun_at: datetime
+    sealed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

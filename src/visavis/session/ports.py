@@ -1,7 +1,7 @@
 """What the protocols need from storage, keys and the clock. `store` implements the first two."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Protocol
 
 from visavis.session.audit import Detail, Entry, Event
-from visavis.session.inquiry import ApiKey, Report, SessionStatus, VerificationSession
+from visavis.session.happening import Delivery, Endpoint, Happening
+from visavis.session.inquiry import Answer, AnySession, ApiKey, Report, SessionStatus
 from visavis.session.value import Consent, Issued, Reference, ReferenceState, Stored, Subject
 from visavis.template import ClaimType, OperatorKeys, SealedTemplate, Secret, Signer
 
@@ -195,21 +196,21 @@ class ApiKeys(Protocol):
 
 
 class Sessions(Protocol):
-    """Verification sessions and their reports."""
+    """Sessions of verification and enrolment, and reports."""
 
-    def add(self, session: VerificationSession) -> None:
+    def add(self, session: AnySession) -> None:
         """Keep a new session."""
 
-    def get(self, session_id: str) -> VerificationSession | None:
+    def get(self, session_id: str) -> AnySession | None:
         """The session with this id."""
 
-    def page(self, application: str, *, before: str | None = None, limit: int = 100) -> Sequence[VerificationSession]:
-        """An application's sessions, newest first, from the one behind `before` on."""
+    def page(self, application: str, kind: str, *, before: str | None = None, limit: int = 100) -> Sequence[AnySession]:
+        """An application's sessions of a kind, newest first, from the one behind `before` on."""
 
-    def move(self, session: VerificationSession, *, status: SessionStatus, lease: bytes | None) -> bool:
+    def move(self, session: AnySession, *, status: SessionStatus, lease: bytes | None) -> bool:
         """Replace what is kept, if it still has this status and lease; whether it had."""
 
-    def due(self, *, now: datetime, limit: int = 1000) -> Sequence[VerificationSession]:
+    def due(self, *, now: datetime, limit: int = 1000) -> Sequence[AnySession]:
         """Those that are open though their time is over, or that of a submission to them."""
 
     def add_report(self, report: Report) -> None:
@@ -221,6 +222,9 @@ class Sessions(Protocol):
     def report(self, report_id: str) -> Report | None:
         """The report with this id."""
 
+    def about(self, subject_id: str) -> Sequence[AnySession]:
+        """Sessions about a subject, oldest first."""
+
     def redact(self, session_id: str) -> None:
         """Forget a session's reports."""
 
@@ -229,6 +233,65 @@ class Sessions(Protocol):
 
     def prune(self, *, before: datetime) -> None:
         """Forget sessions that were to expire before that time, with their reports."""
+
+
+class Outbox(Protocol):
+    """Events, the endpoints of applications, and what is to be sent from the ones to the others."""
+
+    def add(self, event: Happening) -> None:
+        """Keep a new event."""
+
+    def get(self, event_id: str) -> Happening | None:
+        """The event with this id."""
+
+    def page(self, application: str, *, before: str | None = None, limit: int = 100) -> Sequence[Happening]:
+        """An application's events, newest first, from the one behind `before` on."""
+
+    def prune(self, *, before: datetime) -> None:
+        """Forget events from before that time, and their deliveries."""
+
+    def put(self, delivery: Delivery) -> None:
+        """Keep a delivery, in place of what was kept of it."""
+
+    def delivery(self, event_id: str, endpoint_id: str) -> Delivery | None:
+        """What is kept of a delivery."""
+
+    def deliveries(self, event_ids: Sequence[str]) -> Sequence[Delivery]:
+        """All deliveries of these events."""
+
+    def due(self, *, now: datetime, limit: int, besides: Collection[str] = ()) -> Sequence[Delivery]:
+        """Pending ones whose time has come, those that wait longest first, besides those for these endpoints."""
+
+    def pending(self) -> int:
+        """How many are pending."""
+
+    def put_endpoint(self, endpoint: Endpoint) -> None:
+        """Keep an endpoint, in place of what was kept of it."""
+
+    def endpoint(self, endpoint_id: str) -> Endpoint | None:
+        """The endpoint with this id."""
+
+    def endpoints(self, application: str | None = None) -> Sequence[Endpoint]:
+        """An application's endpoints, oldest first, or all of them."""
+
+    def remove_endpoint(self, endpoint_id: str) -> None:
+        """Forget an endpoint, and the deliveries to it."""
+
+
+class Answers(Protocol):
+    """Answers to requests with an idempotency key."""
+
+    def begin(self, answer: Answer) -> Answer | None:
+        """Keep that a request has begun, unless one with this id is kept already: then that one."""
+
+    def finish(self, answer: Answer) -> None:
+        """Keep what was answered."""
+
+    def drop(self, answer_id: bytes) -> None:
+        """Forget it: the request may be made again."""
+
+    def prune(self, *, before: datetime) -> None:
+        """Forget those that began before that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +307,8 @@ class Transaction:
     api_keys: ApiKeys
     sessions: Sessions
     key_checks: KeyChecks
+    outbox: Outbox
+    answers: Answers
 
 
 class Store(Protocol):

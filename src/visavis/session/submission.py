@@ -8,23 +8,21 @@ A process that is killed in between loses the submission and no more: when the l
 """
 
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
 
 from visavis.decision import Decision, Outcome
-from visavis.errors import ClaimRefused, CredentialError, InputInvalid, SessionClosed, VisavisError
+from visavis.errors import ClaimRefused, ClientSecretRefused, CredentialError, InputInvalid, VisavisError
 from visavis.session.audit import stamp
 from visavis.session.credentials import verify_credential
-from visavis.session.hosted import Desk, note, shown_to
-from visavis.session.inquiry import OPEN, Against, Report, SessionStatus, VerificationSession
+from visavis.session.hosted import Desk, settle, shown_to, take
+from visavis.session.inquiry import Against, HostedSession, Report, SessionStatus, VerificationSession, W, Wanted
 from visavis.session.jws import sign_report
 from visavis.session.probe import Probe
 from visavis.session.verification import Expected, verify_claim
-
-LEASE = timedelta(seconds=60)
-"""For how long a submission is waited for before the session takes another."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,33 +42,42 @@ def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> Verifi
     Raises ClientSecretRefused; SessionClosed when the session takes no capture now; an ImageError, RateLimited, InputInvalid and
     other faults of what was submitted: they use up no attempt.
     """
-    taken = _take(desk, shown_to(desk, session_id, secret))  # (1)
+    with taken(desk, session_id, secret, Wanted) as mine:  # (1)
+        try:
+            answer = _compared(desk, mine, capture)  # (2)
+        except (ClaimRefused, CredentialError) as error:
+            with desk.vault.store.writing() as tx:
+                return settle(tx, mine, desk.vault.clock(), error=error.code)
+        desk.decided(answer.decision)
+        outcome, now = answer.decision.outcome, desk.vault.clock()
+        matched = outcome is Outcome.MATCH
+        with desk.vault.store.writing() as tx:  # (3)
+            settled = settle(
+                tx,
+                mine,
+                now,
+                done=SessionStatus.VERIFIED if matched else None,
+                error=None if matched else answer.decision.reason.value,
+                attempts=0 if outcome is Outcome.INCONCLUSIVE else 1,
+            )
+            tx.sessions.add_report(_report(desk, settled, answer, now))
+        return settled
+
+
+@contextmanager
+def taken(desk: Desk, session_id: str, secret: str, kind: type[W]) -> Iterator[HostedSession[W]]:
+    """A session of this kind, taken for a submission by who holds its secret (1); given back, without loss of an attempt, when
+    the block raises."""
+    session = shown_to(desk, session_id, secret)
+    if not isinstance(session.wanted, kind):
+        raise ClientSecretRefused("this is the secret of another kind of session")
+    mine = take(desk, cast("HostedSession[W]", session))
     try:
-        answer = _compared(desk, taken, capture)  # (2)
-    except (ClaimRefused, CredentialError) as error:
-        return _settle(desk, taken, error=error.code, attempts=1)
+        yield mine
     except BaseException as error:
-        with suppress(VisavisError):
-            _settle(desk, taken, error=getattr(error, "code", "fault"), attempts=0)
+        with suppress(VisavisError), desk.vault.store.writing() as tx:
+            settle(tx, mine, desk.vault.clock(), error=getattr(error, "code", "fault"), attempts=0)
         raise
-    outcome = answer.decision.outcome
-    error_code = None if outcome is Outcome.MATCH else answer.decision.reason.value
-    attempts = 0 if outcome is Outcome.INCONCLUSIVE else 1
-    return _settle(desk, taken, answer=answer, error=error_code, attempts=attempts)  # (3)
-
-
-def _take(desk: Desk, session: VerificationSession) -> VerificationSession:
-    """Step (1). The session as it was taken."""
-    now = desk.vault.clock()
-    if session.status not in OPEN:
-        raise SessionClosed(f"the session is {session.status.value}; it takes no capture any more")
-    if session.status is SessionStatus.PROCESSING and session.leased_until is not None and now < session.leased_until:
-        raise SessionClosed("a capture is being looked at; wait for the answer")
-    taken = replace(session, status=SessionStatus.PROCESSING, lease=secrets.token_bytes(16), leased_until=now + LEASE)
-    with desk.vault.store.writing() as tx:
-        if not tx.sessions.move(taken, status=session.status, lease=session.lease):
-            raise SessionClosed("another capture was submitted at the same time; wait for its answer")
-    return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,7 @@ def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _An
                 probe=probe,
                 policy=wanted.policy,
                 purpose=wanted.purpose,
-                trust=desk.trust,
+                trust=desk.trust(),
                 now=desk.vault.clock(),
                 log=desk.vault.store,
             )
@@ -125,32 +132,6 @@ def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _An
                 raise InputInvalid("submit the photo that the person is compared with")
             verify = desk.models.current.verify
             return _Answer(verify(reference=capture.reference, probe=capture.frames, policy=wanted.policy))
-
-
-def _settle(
-    desk: Desk,
-    taken: VerificationSession,
-    *,
-    attempts: int,
-    error: str | None = None,
-    answer: _Answer | None = None,
-) -> VerificationSession:
-    """Step (3). Raises SessionClosed where the session ended, or the lease did, meanwhile: then nothing is kept."""
-    now, left = desk.vault.clock(), taken.attempts_left - attempts
-    status = SessionStatus.REQUIRES_INPUT if left > 0 else SessionStatus.CANCELED
-    if error is None:
-        status = SessionStatus.VERIFIED
-    settled = replace(taken, status=status, attempts_left=left, last_error=error, lease=None, leased_until=None)
-    with desk.vault.store.writing() as tx:
-        if not tx.sessions.move(settled, status=SessionStatus.PROCESSING, lease=taken.lease):
-            raise SessionClosed(
-                "the session ended, or took too long, while the capture was looked at; nothing was kept"
-            )
-        if answer is not None:
-            tx.sessions.add_report(_report(desk, settled, answer, now))
-        if status is not SessionStatus.REQUIRES_INPUT:
-            note(tx, settled, now)
-    return settled
 
 
 def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: datetime) -> Report:

@@ -21,9 +21,10 @@ from sqlalchemy.exc import (
 
 from visavis.errors import ExtraMissing, InputInvalid, StoreUnusable
 from visavis.session import Transaction
-from visavis.store import repositories, tables
+from visavis.store import tables
 from visavis.store.migrate import REVISIONS, migrate, version_of
 from visavis.store.shreds import refuse_open
+from visavis.store.transaction import transaction
 
 _BUSY_S, _IDLE_S = 30, 300
 """For how long a writer waits for the others; and how long one may hold them up without doing anything, on PostgreSQL."""
@@ -73,14 +74,14 @@ class Database:
                 connection.dialect.name == "postgresql"
             ):  # as SQLite does: an erasure and an enrolment must not pass each other
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITING})")
-            yield repositories.transaction(connection)
+            yield transaction(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """See `Store`."""
         with _translated(), self.engine.connect() as connection:
             connection = connection.execution_options(**{_READING: True})
-            yield repositories.transaction(connection)
+            yield transaction(connection)
 
     def scrub(self) -> None:
         """See `Store`: SQLite empties its write-ahead log, unless another process is reading; PostgreSQL has its own ways."""

@@ -2,17 +2,15 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from visavis.errors import AuditBroken, SubjectEnrolled
 from visavis.session import (
     GENESIS,
-    OPEN,
-    ApiKey,
     Consent,
     Detail,
     Entry,
@@ -20,54 +18,15 @@ from visavis.session import (
     Issued,
     Reference,
     ReferenceState,
-    Report,
-    SessionStatus,
     Stored,
     Subject,
     Transaction,
-    VerificationSession,
 )
+from visavis.store.memory_service import Answers, ApiKeys, Outbox, Sessions
+from visavis.store.undo import Table
 from visavis.template import SHRED_BYTES, Secret
 
-Key = TypeVar("Key")
-Value = TypeVar("Value")
-_ABSENT = object()
 _BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-
-
-class _Table(dict[Key, Value]):
-    """A dictionary that can take back what was done to it since the transaction began."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._undo: list[tuple[Key, Any]] = []
-
-    def __setitem__(self, key: Key, value: Value) -> None:
-        self._undo.append((key, self.get(key, _ABSENT)))
-        super().__setitem__(key, value)
-
-    def __delitem__(self, key: Key) -> None:
-        self._undo.append((key, self.get(key, _ABSENT)))
-        super().__delitem__(key)
-
-    def drop(self, *keys: Key) -> None:
-        """Delete those of the keys that are there."""
-        for key in keys:
-            if key in self:
-                del self[key]
-
-    def commit(self) -> None:
-        """Keep what was done."""
-        self._undo.clear()
-
-    def roll_back(self) -> None:
-        """Take it back."""
-        while self._undo:
-            key, value = self._undo.pop()
-            if value is _ABSENT:
-                super().pop(key, None)
-            else:
-                super().__setitem__(key, value)
 
 
 class MemoryStore:
@@ -77,11 +36,11 @@ class MemoryStore:
         self._lock = threading.Lock()
         consents, references, credentials = Consents(), References(), Credentials()
         subjects, attempts, audit = Subjects(consents, references, credentials), Attempts(), Audit()
-        keys, sessions, checks = ApiKeys(), Sessions(), KeyChecks()
+        keys, sessions, checks, outbox, answers = ApiKeys(), Sessions(), KeyChecks(), Outbox(), Answers()
         self._transaction = Transaction(
-            subjects, consents, references, attempts, credentials, audit, keys, sessions, checks
+            subjects, consents, references, attempts, credentials, audit, keys, sessions, checks, outbox, answers
         )
-        self._tables: tuple[_Table[Any, Any], ...] = (
+        self._tables: tuple[Table[Any, Any], ...] = (
             subjects.rows,
             consents.rows,
             references.rows,
@@ -93,6 +52,10 @@ class MemoryStore:
             sessions.rows,
             sessions.answers,
             checks.rows,
+            outbox.events,
+            outbox.rows,
+            outbox.sites,
+            answers.rows,
         )
 
     @contextmanager
@@ -102,9 +65,9 @@ class MemoryStore:
             try:
                 yield self._transaction
             except BaseException:
-                self._end(_Table.roll_back)
+                self._end(Table.roll_back)
                 raise
-            self._end(_Table.commit)
+            self._end(Table.commit)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -113,12 +76,12 @@ class MemoryStore:
             try:
                 yield self._transaction
             finally:
-                self._end(_Table.roll_back)
+                self._end(Table.roll_back)
 
     def scrub(self) -> None:
         """See `Store`; nothing is kept."""
 
-    def _end(self, how: Callable[[_Table[Any, Any]], None]) -> None:
+    def _end(self, how: Callable[[Table[Any, Any]], None]) -> None:
         for table in self._tables:
             how(table)
 
@@ -127,7 +90,7 @@ class Consents:
     """See the Protocol."""
 
     def __init__(self) -> None:
-        self.rows: _Table[str, Consent] = _Table()
+        self.rows: Table[str, Consent] = Table()
 
     def add(self, consent: Consent) -> None:
         """See the Protocol."""
@@ -148,7 +111,7 @@ class References:
     """See the Protocol."""
 
     def __init__(self) -> None:
-        self.rows: _Table[bytes, Stored] = _Table()
+        self.rows: Table[bytes, Stored] = Table()
         self._decoy = Stored(
             Reference(bytes(16), "", "", "", False, 1, ReferenceState.ACTIVE, _BEGINNING, _BEGINNING, _END), b""
         )
@@ -229,7 +192,7 @@ class Credentials:
     """See the Protocol."""
 
     def __init__(self) -> None:
-        self.rows: _Table[bytes, Issued] = _Table()
+        self.rows: Table[bytes, Issued] = Table()
 
     def add(self, issued: Issued) -> None:
         """See the Protocol."""
@@ -271,7 +234,7 @@ class Subjects:
     """See the Protocol."""
 
     def __init__(self, consents: Consents, references: References, credentials: Credentials) -> None:
-        self.rows: _Table[str, Subject] = _Table()
+        self.rows: Table[str, Subject] = Table()
         self._consents, self._references, self._credentials = consents, references, credentials
 
     def add(self, subject: Subject) -> None:
@@ -318,8 +281,8 @@ class Attempts:
     """See the Protocol."""
 
     def __init__(self) -> None:
-        self.rows: _Table[bytes, tuple[bytes, int, datetime]] = _Table()
-        self.minutes: _Table[tuple[str, int], int] = _Table()
+        self.rows: Table[bytes, tuple[bytes, int, datetime]] = Table()
+        self.minutes: Table[tuple[str, int], int] = Table()
 
     def begin(self, key: bytes, record_id: bytes, *, at: datetime) -> tuple[int, datetime | None]:
         """See the Protocol."""
@@ -373,7 +336,7 @@ class Audit:
     """See the Protocol."""
 
     def __init__(self) -> None:
-        self.rows: _Table[int, tuple[Entry, str | None]] = _Table()
+        self.rows: Table[int, tuple[Entry, str | None]] = Table()
 
     def append(self, event: Event, details: Mapping[str, Detail], *, at: datetime) -> Entry:
         """See the Protocol."""
@@ -404,7 +367,7 @@ class KeyChecks:
     """See the Protocol."""
 
     def __init__(self) -> None:
-        self.rows: _Table[int, bytes] = _Table()
+        self.rows: Table[int, bytes] = Table()
 
     def add(self, version: int, check: bytes) -> None:
         """See the Protocol."""
@@ -414,112 +377,6 @@ class KeyChecks:
     def all(self) -> Mapping[int, bytes]:
         """See the Protocol."""
         return dict(self.rows)
-
-
-class ApiKeys:
-    """See the Protocol."""
-
-    def __init__(self) -> None:
-        self.rows: _Table[str, ApiKey] = _Table()
-
-    def add(self, key: ApiKey) -> None:
-        """See the Protocol."""
-        self.rows[key.id] = key
-
-    def get(self, key_id: str) -> ApiKey | None:
-        """See the Protocol."""
-        return self.rows.get(key_id)
-
-    def all(self) -> Sequence[ApiKey]:
-        """See the Protocol."""
-        return sorted(self.rows.values(), key=lambda key: (key.created_at, key.id))
-
-    def used(self, key_id: str, at: datetime) -> None:
-        """See the Protocol."""
-        if key_id in self.rows:
-            self.rows[key_id] = replace(self.rows[key_id], last_used_at=at)
-
-    def revoke(self, key_id: str, at: datetime) -> None:
-        """See the Protocol."""
-        if key_id in self.rows:
-            self.rows[key_id] = replace(self.rows[key_id], revoked_at=at)
-
-
-class Sessions:
-    """See the Protocol."""
-
-    def __init__(self) -> None:
-        self.rows: _Table[str, VerificationSession] = _Table()
-        self.answers: _Table[str, Report] = _Table()
-
-    def add(self, session: VerificationSession) -> None:
-        """See the Protocol."""
-        self.rows[session.id] = session
-
-    def get(self, session_id: str) -> VerificationSession | None:
-        """See the Protocol."""
-        return self.rows.get(session_id)
-
-    def page(self, application: str, *, before: str | None = None, limit: int = 100) -> Sequence[VerificationSession]:
-        """See the Protocol."""
-        found = [each for each in self.rows.values() if each.application == application]
-        found.sort(key=_newest, reverse=True)
-        if before is not None:
-            last = next((each for each in found if each.id == before), None)
-            found = [] if last is None else [each for each in found if _newest(each) < _newest(last)]
-        return found[:limit]
-
-    def move(self, session: VerificationSession, *, status: SessionStatus, lease: bytes | None) -> bool:
-        """See the Protocol."""
-        kept = self.rows.get(session.id)
-        if kept is None or (kept.status, kept.lease) != (status, lease):
-            return False
-        self.rows[session.id] = session
-        return True
-
-    def due(self, *, now: datetime, limit: int = 1000) -> Sequence[VerificationSession]:
-        """See the Protocol."""
-        found = (
-            each
-            for each in self.rows.values()
-            if each.status in OPEN and min(each.expires_at, each.leased_until or each.expires_at) <= now
-        )
-        return sorted(found, key=lambda each: (each.expires_at, each.id))[:limit]
-
-    def add_report(self, report: Report) -> None:
-        """See the Protocol."""
-        self.answers[report.id] = report
-
-    def reports(self, session_id: str) -> Sequence[Report]:
-        """See the Protocol."""
-        found = (report for report in self.answers.values() if report.session_id == session_id)
-        return sorted(found, key=lambda report: (report.created_at, report.id))
-
-    def report(self, report_id: str) -> Report | None:
-        """See the Protocol."""
-        return self.answers.get(report_id)
-
-    def redact(self, session_id: str) -> None:
-        """See the Protocol."""
-        self.answers.drop(*[report.id for report in self.reports(session_id)])
-
-    def forget(self, subject_id: str) -> None:
-        """See the Protocol."""
-        self._drop(each for each in self.rows.values() if each.wanted.subject_id == subject_id)
-        self.answers.drop(*[each.id for each in self.answers.values() if each.subject_id == subject_id])
-
-    def prune(self, *, before: datetime) -> None:
-        """See the Protocol."""
-        self._drop(each for each in self.rows.values() if each.expires_at < before)
-
-    def _drop(self, sessions: Iterable[VerificationSession]) -> None:
-        for session in list(sessions):
-            self.redact(session.id)
-            del self.rows[session.id]
-
-
-def _newest(session: VerificationSession) -> tuple[datetime, str]:
-    return session.created_at, session.id
 
 
 class MemoryShreds:

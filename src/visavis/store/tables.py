@@ -150,16 +150,13 @@ api_keys = Table(
 )
 
 sessions = Table(
-    "verification_sessions",
+    "sessions",
     metadata,
     Column("id", String(64), primary_key=True),
     Column("application", String(64), nullable=False),
-    Column("purpose", String(64), nullable=False),
-    Column("policy", String(64), nullable=False),
-    Column("against", String(16), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("wanted", Text, nullable=False),
     Column("subject_id", String(64), index=True),
-    Column("payment", Text),
-    Column("nonce", String(200)),
     Column("status", String(16), nullable=False),
     Column("attempts_left", SmallInteger, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -170,9 +167,9 @@ sessions = Table(
     Column("leased_until", Moment),
     Column("redacted_at", Moment),
 )
-Index("ix_verification_sessions_application", sessions.c.application, sessions.c.created_at, sessions.c.id)
+Index("ix_sessions_application", sessions.c.application, sessions.c.kind, sessions.c.created_at, sessions.c.id)
 _OPEN = sessions.c.status.in_(["requires_input", "processing"])
-Index("ix_verification_sessions_open", sessions.c.expires_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_sessions_open", sessions.c.expires_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 reports = Table(
     "verification_reports",
@@ -184,6 +181,57 @@ reports = Table(
     Column("decision", Text, nullable=False),
     Column("jws", Text, nullable=False),
 )
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("application", String(64), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("created_at", Moment, nullable=False, index=True),
+    Column("body", Text, nullable=False),
+)
+Index("ix_events_application", events.c.application, events.c.created_at, events.c.id)
+
+endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("application", String(64), nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    Column("types", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("secret_version", BigInteger, nullable=False),
+    Column("secret_salt", LargeBinary(16), nullable=False),
+    Column("previous_version", BigInteger),
+    Column("previous_salt", LargeBinary(16)),
+    Column("previous_until", Moment),
+    Column("disabled", Boolean(create_constraint=False), nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("event_id", String(64), primary_key=True),
+    Column("endpoint_id", String(64), primary_key=True, index=True),
+    Column("state", String(16), nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("last_status", SmallInteger),
+    Column("last_error", String(64)),
+)
+_PENDING = deliveries.c.state == "pending"
+Index("ix_deliveries_due", deliveries.c.due_at, sqlite_where=_PENDING, postgresql_where=_PENDING)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", LargeBinary(32), primary_key=True),
+    Column("request", LargeBinary(32), nullable=False),
+    Column("begun_at", Moment, nullable=False, index=True),
+    Column("sealed", LargeBinary),
+)
+"""To requests with an idempotency key."""
 
 audit = Table(
     "audit",

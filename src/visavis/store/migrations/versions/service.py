@@ -1,4 +1,4 @@
-"""The service's tables (API keys, verification sessions, reports), and what the operator's keys are known by."""
+"""The service's tables (API keys, sessions, reports, webhooks, answers), and what the operator's keys are known by."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,15 +27,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_api_keys"),
     )
     op.create_table(
-        "verification_sessions",
+        "sessions",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("application", sa.String(length=64), nullable=False),
-        sa.Column("purpose", sa.String(length=64), nullable=False),
-        sa.Column("policy", sa.String(length=64), nullable=False),
-        sa.Column("against", sa.String(length=16), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("wanted", sa.Text(), nullable=False),
         sa.Column("subject_id", sa.String(length=64), nullable=True),
-        sa.Column("payment", sa.Text(), nullable=True),
-        sa.Column("nonce", sa.String(length=200), nullable=True),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("attempts_left", sa.SmallInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -45,16 +42,15 @@ def upgrade() -> None:
         sa.Column("lease", sa.LargeBinary(length=16), nullable=True),
         sa.Column("leased_until", sa.BigInteger(), nullable=True),
         sa.Column("redacted_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_verification_sessions"),
+        sa.PrimaryKeyConstraint("id", name="pk_sessions"),
     )
-    table = "verification_sessions"
-    op.create_index("ix_verification_sessions_subject_id", table, ["subject_id"], unique=False)
-    op.create_index("ix_verification_sessions_expires_at", table, ["expires_at"], unique=False)
-    op.create_index("ix_verification_sessions_application", table, ["application", "created_at", "id"], unique=False)
+    op.create_index("ix_sessions_subject_id", "sessions", ["subject_id"], unique=False)
+    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"], unique=False)
+    op.create_index("ix_sessions_application", "sessions", ["application", "kind", "created_at", "id"], unique=False)
     still_open = sa.text("status IN ('requires_input', 'processing')")
     op.create_index(
-        "ix_verification_sessions_open",
-        table,
+        "ix_sessions_open",
+        "sessions",
         ["expires_at"],
         unique=False,
         sqlite_where=still_open,
@@ -72,3 +68,59 @@ def upgrade() -> None:
     )
     op.create_index("ix_verification_reports_session_id", "verification_reports", ["session_id"], unique=False)
     op.create_index("ix_verification_reports_subject_id", "verification_reports", ["subject_id"], unique=False)
+    _outbox()
+    op.create_table(
+        "answers",
+        sa.Column("id", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("request", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("begun_at", sa.BigInteger(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_answers"),
+    )
+    op.create_index("ix_answers_begun_at", "answers", ["begun_at"], unique=False)
+
+
+def _outbox() -> None:
+    op.create_table(
+        "events",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("application", sa.String(length=64), nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_events"),
+    )
+    op.create_index("ix_events_created_at", "events", ["created_at"], unique=False)
+    op.create_index("ix_events_application", "events", ["application", "created_at", "id"], unique=False)
+    op.create_table(
+        "webhook_endpoints",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("application", sa.String(length=64), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("types", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("secret_version", sa.BigInteger(), nullable=False),
+        sa.Column("secret_salt", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("previous_version", sa.BigInteger(), nullable=True),
+        sa.Column("previous_salt", sa.LargeBinary(length=16), nullable=True),
+        sa.Column("previous_until", sa.BigInteger(), nullable=True),
+        sa.Column("disabled", sa.Boolean(create_constraint=False), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_webhook_endpoints"),
+    )
+    op.create_index("ix_webhook_endpoints_application", "webhook_endpoints", ["application"], unique=False)
+    op.create_table(
+        "deliveries",
+        sa.Column("event_id", sa.String(length=64), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.SmallInteger(), nullable=False),
+        sa.Column("last_status", sa.SmallInteger(), nullable=True),
+        sa.Column("last_error", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("event_id", "endpoint_id", name="pk_deliveries"),
+    )
+    op.create_index("ix_deliveries_endpoint_id", "deliveries", ["endpoint_id"], unique=False)
+    pending = sa.text("state = 'pending'")
+    op.create_index(
+        "ix_deliveries_due", "deliveries", ["due_at"], unique=False, sqlite_where=pending, postgresql_where=pending
+    )

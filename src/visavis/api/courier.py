@@ -1,0 +1,100 @@
+"""Sending events to webhook endpoints: see `visavis.session.outbox`, of which this is step (3)."""
+
+import asyncio
+import logging
+import ssl
+from collections import Counter
+
+import httpcore
+from starlette.concurrency import run_in_threadpool
+
+from visavis._version import __version__
+from visavis.api.metrics import Metrics
+from visavis.api.network import AddressRefused, PublicOnly
+from visavis.errors import InputInvalid, VisavisError
+from visavis.session import Sending, Vault, headers_of, settle_delivery, take_due
+
+SEND_S = 15.0
+"""For how long an endpoint is waited for."""
+_LOOK_S = 0.5
+_AT_ONCE, _AT_ONCE_EACH = 32, 4
+_log = logging.getLogger("visavis.webhooks")
+
+
+class Courier:
+    """Sends what is due. allow_private: also to addresses that are not public, and without TLS."""
+
+    def __init__(self, vault: Vault, metrics: Metrics, *, allow_private: bool = False) -> None:
+        self._vault, self._metrics, self._allow_private = vault, metrics, allow_private
+        self._busy: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def check(self, url: str) -> None:
+        """Raises InputInvalid for an address that nothing would be sent to."""
+        if not self._allow_private and not url.startswith("https://"):
+            raise InputInvalid("expected an address that begins with https://; events are sent over TLS alone")
+
+    async def run(self) -> None:
+        """Look for what is due, again and again, and send it; until cancelled, when what is being sent is still waited for."""
+        async with httpcore.AsyncConnectionPool(
+            ssl_context=ssl.create_default_context(),
+            max_connections=_AT_ONCE,
+            max_keepalive_connections=0,
+            network_backend=None if self._allow_private else PublicOnly(),
+        ) as pool:
+            try:
+                while True:
+                    await self._look(pool)
+                    await asyncio.sleep(_LOOK_S)
+            finally:
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _look(self, pool: httpcore.AsyncConnectionPool) -> None:
+        free = _AT_ONCE - len(self._tasks)
+        if free <= 0:
+            return
+        full = [endpoint for endpoint, count in self._busy.items() if count >= _AT_ONCE_EACH]
+        try:
+            taken = await run_in_threadpool(take_due, self._vault, limit=free, besides=full, each=_AT_ONCE_EACH)
+        except VisavisError as error:
+            _log.error("fault", extra={"code": error.code, "detail": str(error)})
+            return
+        for sending in taken:
+            self._busy[sending.endpoint.id] += 1
+            task = asyncio.create_task(self._send(pool, sending))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, pool: httpcore.AsyncConnectionPool, sending: Sending) -> None:
+        try:
+            status, error = await self._post(pool, sending)
+            settled = await run_in_threadpool(settle_delivery, self._vault, sending, status=status, error=error)
+            self._metrics.delivery(settled.state.value if error is None or settled.state != "pending" else "failed")
+        except VisavisError as fault:  # it is due again when its lease ends
+            _log.error("fault", extra={"code": fault.code, "detail": str(fault)})
+        finally:
+            self._busy[sending.endpoint.id] -= 1
+            if not self._busy[sending.endpoint.id]:
+                del self._busy[sending.endpoint.id]
+
+    async def _post(self, pool: httpcore.AsyncConnectionPool, sending: Sending) -> tuple[int | None, str | None]:
+        """The status of the answer, and what is wrong with it or came instead. Of the answer nothing else is read."""
+        try:
+            self.check(sending.endpoint.url)
+            signed = await run_in_threadpool(headers_of, self._vault, sending)
+            headers = [*signed.items(), ("user-agent", f"visavis/{__version__}")]
+            async with (
+                asyncio.timeout(SEND_S),
+                pool.stream(
+                    "POST", sending.endpoint.url, headers=headers, content=sending.event.body.encode()
+                ) as answer,
+            ):
+                return answer.status, None if 200 <= answer.status < 300 else "status"
+        except AddressRefused:
+            return None, "address_refused"
+        except (TimeoutError, httpcore.TimeoutException):
+            return None, "timeout"
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError):
+            return None, "unreachable"
+        except VisavisError as error:
+            return None, error.code

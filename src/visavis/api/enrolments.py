@@ -1,0 +1,109 @@
+"""Enrolments: an application records its user's consent, and sends them to be captured."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+
+from visavis.api import models as m
+from visavis.api.access import needs
+from visavis.api.service import Service
+from visavis.api.sessions import After, Body, Limit
+from visavis.errors import InputInvalid
+from visavis.session import (
+    ApiKey,
+    ConsentText,
+    Scope,
+    ToEnrol,
+    Yields,
+    cancel_session,
+    find_session,
+    open_enrolment,
+    sessions_of,
+)
+
+Owner = Annotated[ApiKey, Depends(needs(Scope.ENROLMENTS))]
+
+
+class ConsentBody(Body):
+    """What the person agreed to. Either the text, of which its hash alone is kept, or the hash."""
+
+    text: str | None = Field(None, max_length=100_000)
+    text_sha256: str | None = Field(None, description="Of the text in UTF-8, in hex.")
+    version: str = Field(examples=["2026-01"])
+    locale: str = Field(examples=["en"], description="BCP 47")
+    retention_days: int = Field(description="After so many days the reference is erased.")
+    renewal: bool = Field(False, description="Whether the reference may be made anew when the model changes.")
+
+
+class EnrolmentBody(Body):
+    """What is asked for."""
+
+    subject: str = Field(description="Your own name for the person, an account number say.")
+    purpose: str = Field(examples=["payment"])
+    consent: ConsentBody
+    recorded_by: str | None = Field(None, description="Who saw the person consent; by default your application.")
+    yields: Literal["reference", "credential"] = "reference"
+    replace: bool = Field(False, description="Whether an earlier reference for the same purpose gives way.")
+    valid_days: int = Field(365, description="Of a credential.")
+    attempts: int = 5
+    expires_in_s: int = Field(1_800, ge=30, le=86_400)
+
+
+def router(service: Service) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(prefix="/v1/enrolments", tags=["enrolments"])
+    desk = service.desk
+
+    @routes.post("", status_code=201)
+    def create_enrolment(body: EnrolmentBody, key: Owner) -> m.OpenedEnrolment:
+        """Record a person's consent, and open the session in which they are captured. Send them to its `url`."""
+        session, secret = open_enrolment(
+            desk,
+            application=key.application,
+            subject=body.subject,
+            consent=_consent(body.consent, body.purpose),
+            recorded_by=body.recorded_by or f"application {key.application}",
+            yields=Yields(body.yields),
+            replaces=body.replace,
+            valid_days=body.valid_days,
+            attempts=body.attempts,
+            life=timedelta(seconds=body.expires_in_s),
+        )
+        return m.OpenedEnrolment.of(session, client_secret=secret, url=service.page_url(session.id, secret))
+
+    @routes.get("")
+    def list_enrolments(key: Owner, limit: Limit = 20, starting_after: After = None) -> m.Page[m.EnrolmentAnswer]:
+        """Your enrolments, newest first."""
+        found = sessions_of(desk, ToEnrol, application=key.application, before=starting_after, limit=limit + 1)
+        return m.Page.cut([m.EnrolmentAnswer.of(each) for each in found], limit)
+
+    @routes.get("/{enrolment_id}")
+    def get_enrolment(enrolment_id: str, key: Owner) -> m.EnrolmentAnswer:
+        """An enrolment as it is now."""
+        return m.EnrolmentAnswer.of(find_session(desk, enrolment_id, ToEnrol, application=key.application))
+
+    @routes.post("/{enrolment_id}/cancel")
+    def cancel_enrolment(enrolment_id: str, key: Owner) -> m.EnrolmentAnswer:
+        """End an enrolment. The consent stays on record, until its subject is erased."""
+        return m.EnrolmentAnswer.of(cancel_session(desk, enrolment_id, ToEnrol, application=key.application))
+
+    return routes
+
+
+def _consent(body: ConsentBody, purpose: str) -> ConsentText:
+    if (body.text is None) == (body.text_sha256 is None):
+        raise InputInvalid("give the text that the person agreed to, or its hash, and not both")
+    if body.text is not None:
+        return ConsentText.of(
+            body.text,
+            version=body.version,
+            locale=body.locale,
+            purpose=purpose,
+            retention_days=body.retention_days,
+            renewal=body.renewal,
+        )
+    return ConsentText(
+        body.text_sha256 or "", body.version, body.locale, purpose, body.retention_days, renewal=body.renewal
+    )

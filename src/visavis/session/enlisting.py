@@ -1,0 +1,116 @@
+"""Enrolment by an application's user: the application records the consent, the user's client captures. In this order:
+
+(1) The consent is recorded together with the session; there is no way to capture before.
+(2) The session is taken, and the photos are captured as `enrolment` tells.
+(3) Reference or credential are kept in one transaction with the session's end.
+(4) The claim, or the credential and its holder's secret, are handed out, once.
+
+Where a photo is refused, nothing is made and the session takes others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from visavis.decision import PhotoReason
+from visavis.errors import ConsentInvalid, EnrolmentIncomplete, InputInvalid
+from visavis.session.credentials import issue_credential
+from visavis.session.enrolment import CAPTURES_MAX, Enrolment, record_consent
+from visavis.session.hosted import Desk, new_session, note, settle
+from visavis.session.inquiry import EnrolmentSession, SessionStatus, ToEnrol, Yields
+from visavis.session.ports import Transaction
+from visavis.session.submission import taken
+from visavis.session.value import ConsentText
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Enrolled:
+    """An enrolment after a submission. photos: why each photo was refused, nothing where it was taken. claim, credential, holder:
+    the texts of codes that are handed out this once."""
+
+    session: EnrolmentSession
+    photos: Sequence[Sequence[PhotoReason]]
+    claim: str | None = None
+    credential: str | None = None
+    holder: str | None = None
+
+
+def open_enrolment(
+    desk: Desk,
+    *,
+    application: str,
+    subject: str,
+    consent: ConsentText,
+    recorded_by: str,
+    yields: Yields = Yields.REFERENCE,
+    replaces: bool = False,
+    valid_days: int = 365,
+    attempts: int = 5,
+    life: timedelta = timedelta(minutes=30),
+) -> tuple[EnrolmentSession, str]:
+    """Record a subject's consent, and open the session in which they are captured (1). Returns it and the client's secret, which
+    is handed out once.
+
+    subject: the operator's name for them. recorded_by: who saw them consent. Raises SubjectEnrolled where there is a reference
+    for the purpose and it must not give way; InputInvalid, also where no credentials are issued.
+    """
+    issues = yields is Yields.CREDENTIAL
+    if issues and desk.issuing is None:
+        raise InputInvalid("no credentials are issued here: the installation has no issuer's name")
+    with desk.vault.store.writing() as tx:
+        person, recorded = record_consent(
+            tx,
+            desk.vault.clock(),
+            subject=subject,
+            consent=consent,
+            recorded_by=recorded_by,
+            replace=replaces or issues,  # a credential takes no reference's place
+        )
+        wanted = ToEnrol(consent.purpose, person.id, recorded.id, yields, replaces, valid_days)
+        session, secret = new_session(desk, application, wanted, prefix="enr", attempts=attempts, life=life)
+        tx.sessions.add(session)
+        note(tx, session, session.created_at, "created")
+    return session, secret
+
+
+def enrol(desk: Desk, session_id: str, secret: str, photos: Sequence[bytes]) -> Enrolled:
+    """Capture one to five photos, and hand out what they yield (2, 3, 4).
+
+    Raises ClientSecretRefused; SessionClosed when the session takes no capture now; ConsentInvalid where the consent ended;
+    InputInvalid, an ImageError and other faults: they use up no attempt.
+    """
+    if not 1 <= len(photos) <= CAPTURES_MAX:
+        raise InputInvalid(f"an enrolment takes 1 to {CAPTURES_MAX} photos of the person, as they look today")
+    with taken(desk, session_id, secret, ToEnrol) as mine, _begun(desk, mine) as enrolment:
+        reasons = [enrolment.capture(photo).reasons for photo in photos]
+        refused = next((each[0] for each in reasons if each), None)
+        if refused is not None:
+            with desk.vault.store.writing() as tx:
+                return Enrolled(settle(tx, mine, desk.vault.clock(), error=refused.value), reasons)
+        ended: list[EnrolmentSession] = []
+
+        def end(tx: Transaction) -> None:
+            ended.append(settle(tx, mine, desk.vault.clock(), done=SessionStatus.ENROLLED))
+
+        if mine.wanted.yields is Yields.REFERENCE:
+            with enrolment.finish(alongside=end) as claim:
+                return Enrolled(ended[0], reasons, claim=claim.text())
+        if desk.issuing is None:
+            raise EnrolmentIncomplete("no credentials are issued here any more")
+        credential, holder = issue_credential(
+            desk.vault, enrolment, desk.issuing, valid_for=timedelta(days=mine.wanted.valid_days), alongside=end
+        )
+        assert holder is not None  # noqa: S101 - one is made where none is given
+        with holder:
+            return Enrolled(ended[0], reasons, credential=credential.text(), holder=holder.text())
+
+
+def _begun(desk: Desk, session: EnrolmentSession) -> Enrolment:
+    """The enrolment whose consent is on record. Raises ConsentInvalid where it is not any more."""
+    wanted = session.wanted
+    with desk.vault.store.reading() as tx:
+        person = tx.subjects.get(wanted.subject_id)
+        consents = [each for each in tx.consents.of(wanted.subject_id) if each.id == wanted.consent_id]
+    if person is None or not consents or consents[0].withdrawn_at is not None:
+        raise ConsentInvalid("the consent was withdrawn, or the subject erased, meanwhile")
+    return Enrolment(desk.vault, desk.models.current, person, consents[0], replace=wanted.replaces)
