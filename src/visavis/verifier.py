@@ -87,6 +87,8 @@ class Verifier(AbstractContextManager["Verifier"]):
     engine: 'openvino' (CPU), 'onnxruntime' (CPU) or 'cuda'. threads: how many networks run at a time; by default the CPUs
     that this process may use. model: the card of the embedding model. places: where model files are looked for.
     Switches OpenCV's own threads off in this process.
+    in_hand: photos in hand for each thread: while one waits for Python, another computes; the more, the less is left for
+    whatever else the process does.
     cache_folder: where downloaded, folded and compiled models are kept, by default the user's own cache folder; None keeps
     none and starts slower.
     Raises a ModelError when a model is missing, changed or unreadable, or the engine is unavailable.
@@ -102,6 +104,7 @@ class Verifier(AbstractContextManager["Verifier"]):
         cache_folder: Path | Literal["user"] | None = "user",
         limits: Limits = DEFAULT_LIMITS,
         precision: Precision = "fastest",
+        in_hand: int = 3,
     ) -> None:
         cv2.setNumThreads(1)  # photos are what runs side by side; OpenCV would start a thread for every CPU of the host
         self.threads = available_threads() if threads is None else threads
@@ -119,7 +122,7 @@ class Verifier(AbstractContextManager["Verifier"]):
         self._detector = FaceDetector(store, shipped_card(_DETECTOR))
         self.embedder = Embedder(store, self.card, precision)
         # More photos are in hand than networks run at a time: while one waits for Python, another computes.
-        self._pool = ThreadPoolExecutor(3 * self.threads, thread_name_prefix="visavis")
+        self._pool = ThreadPoolExecutor(in_hand * self.threads, thread_name_prefix="visavis")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

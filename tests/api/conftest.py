@@ -17,7 +17,12 @@ __all__ = ["clock", "make_vault", "vault"]
 
 
 @pytest.fixture
-def desk(vault: Vault) -> Desk:
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def desk(vault: Vault, metrics: Metrics) -> Desk:
     """Issues and accepts credentials."""
     assert isinstance(vault.keys, FileKeys)
     keys = vault.keys
@@ -32,18 +37,18 @@ def desk(vault: Vault) -> Desk:
         trust=lambda: Trust([issuer], [fresh.current()], keys.verifier_keys()),
         issuing=issuing,
         status_list=fresh.current,
+        decided=metrics.decided,
     )
 
 
 @pytest.fixture
-def serve(vault: Vault, desk: Desk) -> Iterator[Callable[..., Running]]:
+def serve(vault: Vault, desk: Desk, metrics: Metrics) -> Iterator[Callable[..., Running]]:
     """Serves the vault, over each store in turn."""
     assert isinstance(vault.keys, FileKeys)
     keys = vault.keys
     started = []
 
     def start(**changes: Any) -> Running:
-        metrics = Metrics()
         usual: dict[str, Any] = {
             "room": Room(8),
             "public_keys": lambda: keys.public_keys("report"),

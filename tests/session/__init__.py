@@ -106,6 +106,8 @@ class Prepared(Verifier):
         eyes_px, data = 120, photo
         if photo.startswith(_EYES):
             eyes_px, data = int.from_bytes(photo[5:7], "big"), photo[7:]
+        if len(data) != 4 * 128:
+            raise UnsupportedImage("expected the bytes of an embedding")
         return acquisition(np.frombuffer(data, np.float32).copy(), self, eyes_px=eyes_px)
 
     def acquire_frames(self, frames: Sequence[PhotoInput], *, policy: Policy) -> Acquisition:

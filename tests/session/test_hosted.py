@@ -261,7 +261,7 @@ class TestWhose:
         claim = enrol(desk.vault, ANNA)
         (session, secret), (other, others) = opened(desk), opened(desk)
         for id_, wrong in ((session.id, others), (other.id, secret), ("vs_0", secret), (session.id, "")):
-            with pytest.raises(ClientSecretRefused, match="not the secret of a verification session"):
+            with pytest.raises(ClientSecretRefused, match="not the secret of a session"):
                 submit(desk, id_, wrong, capture(ANNA, claim))
         assert shown_to(desk, session.id, secret) == session
 

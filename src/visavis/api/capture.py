@@ -48,15 +48,14 @@ def router(service: Service) -> APIRouter:
         session: AnySession = request.state.session
         if session.wanted.subject_id is not None:
             by_subject.take(session.wanted.subject_id)
-        with service.room.place():
-            taken = Capture(
-                frames=[frame.file.read() for frame in probe],
-                claim=_code(claim, claim_photo, CLAIM_PREFIX),
-                credential=_code(credential, credential_photo, CREDENTIAL_PREFIX),
-                holder=_code(holder, holder_photo, HOLDER_PREFIX),
-                reference=None if reference is None else reference.file.read(),
-            )
-            return m.Capture(**_plain(submit(service.desk, session_id, request.state.token, taken)))
+        taken = Capture(
+            frames=[frame.file.read() for frame in probe],
+            claim=_code(claim, claim_photo, CLAIM_PREFIX),
+            credential=_code(credential, credential_photo, CREDENTIAL_PREFIX),
+            holder=_code(holder, holder_photo, HOLDER_PREFIX),
+            reference=None if reference is None else reference.file.read(),
+        )
+        return m.Capture(**_plain(submit(service.desk, session_id, request.state.token, taken)))
 
     @routes.post("/photos")
     def submit_photos(
@@ -68,12 +67,10 @@ def router(service: Service) -> APIRouter:
         ],
     ) -> m.Enrolled:
         """Submit photos to an enrolment. Where all are taken, what the subject must keep is handed out, this once."""
-        with service.room.place():
-            photos = [each.file.read() for each in photo]
-            done = enrol(service.desk, session_id, request.state.token, photos)
+        done = enrol(service.desk, session_id, request.state.token, [each.file.read() for each in photo])
         return m.Enrolled(
             **_plain(done.session),
-            photos=[m.PhotoAnswer(reasons=[reason.value for reason in reasons]) for reasons in done.photos],
+            photos=[m.SubmittedPhoto(reasons=[reason.value for reason in reasons]) for reasons in done.photos],
             codes=_codes(done),
         )
 

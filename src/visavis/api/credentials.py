@@ -23,11 +23,11 @@ def router(service: Service) -> APIRouter:
     @routes.get("", dependencies=[Depends(needs(Scope.CREDENTIALS))])
     def list_credentials(
         subject: Annotated[str, Query(description="A subject's id.", max_length=64)],
-    ) -> m.Page[m.CredentialAnswer]:
+    ) -> m.Page[m.Credential]:
         """A subject's credentials, oldest first."""
         with vault.store.reading() as tx:
             found = tx.credentials.of(subject)
-        return m.Page(data=[m.CredentialAnswer.of(each) for each in found], has_more=False)
+        return m.Page(data=[m.Credential.of(each) for each in found], has_more=False)
 
     @routes.get(
         "/status_list",
@@ -42,16 +42,16 @@ def router(service: Service) -> APIRouter:
         return Response(status_list(), media_type=STATUS_LIST_TYPE)
 
     @routes.get("/{credential_id}")
-    def get_credential(credential_id: str, _: Owner) -> m.CredentialAnswer:
+    def get_credential(credential_id: str, _: Owner) -> m.Credential:
         """What is known of a credential."""
         with vault.store.reading() as tx:
             found = tx.credentials.get(_cti(credential_id))
         if found is None:
             raise CredentialUnknown("no credential with this id was issued here, or it expired long ago")
-        return m.CredentialAnswer.of(found)
+        return m.Credential.of(found)
 
     @routes.post("/{credential_id}/revoke")
-    def revoke(credential_id: str, _: Owner) -> m.CredentialAnswer:
+    def revoke(credential_id: str, _: Owner) -> m.Credential:
         """Revoke a credential: this service refuses it at once, other verifiers once they have the next status list."""
         cti = _cti(credential_id)
         revoke_credential(vault, cti)

@@ -58,7 +58,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     components = document["components"]
     components["schemas"].pop("HTTPValidationError", None)
     components["schemas"].pop("ValidationError", None)
-    components["schemas"]["Problem"] = Problem.model_json_schema(mode="serialization")
+    components["schemas"]["Problem"] = Problem.model_json_schema()
     components["securitySchemes"] = {
         "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: `visavis api-key create`."},
         "clientSecret": {"type": "http", "scheme": "bearer", "description": "The secret of one session."},

@@ -9,7 +9,7 @@ from pydantic import Field
 from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.service import Service
-from visavis.api.sessions import After, Body, Limit
+from visavis.api.sessions import After, Body, Limit, Purpose, Whole
 from visavis.errors import InputInvalid
 from visavis.session import (
     ApiKey,
@@ -30,25 +30,31 @@ class ConsentBody(Body):
     """What the person agreed to. Either the text, of which its hash alone is kept, or the hash."""
 
     text: str | None = Field(None, max_length=100_000)
-    text_sha256: str | None = Field(None, description="Of the text in UTF-8, in hex.")
-    version: str = Field(examples=["2026-01"])
-    locale: str = Field(examples=["en"], description="BCP 47")
-    retention_days: int = Field(description="After so many days the reference is erased.")
+    text_sha256: str | None = Field(None, description="Of the text in UTF-8, in hex.", pattern="^[0-9a-f]{64}$")
+    version: str = Field(examples=["2026-01"], min_length=1, max_length=200)
+    locale: str = Field(
+        examples=["en"], description="BCP 47", max_length=35, pattern="^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*$"
+    )
+    retention_days: Whole = Field(ge=1, le=36_525, description="After so many days the reference is erased.")
     renewal: bool = Field(False, description="Whether the reference may be made anew when the model changes.")
 
 
 class EnrolmentBody(Body):
     """What is asked for."""
 
-    subject: str = Field(description="Your own name for the person, an account number say.")
-    purpose: str = Field(examples=["payment"])
+    subject: str = Field(
+        examples=["account 4711"], description="Your own name for the person.", min_length=1, max_length=200
+    )
+    purpose: Purpose
     consent: ConsentBody
-    recorded_by: str | None = Field(None, description="Who saw the person consent; by default your application.")
+    recorded_by: str | None = Field(
+        None, description="Who saw the person consent; by default your application.", max_length=200
+    )
     yields: Literal["reference", "credential"] = "reference"
     replace: bool = Field(False, description="Whether an earlier reference for the same purpose gives way.")
-    valid_days: int = Field(365, description="Of a credential.")
-    attempts: int = 5
-    expires_in_s: int = Field(1_800, ge=30, le=86_400)
+    valid_days: Whole = Field(365, ge=1, le=36_525, description="Of a credential.")
+    attempts: Whole = Field(5, ge=1, le=10)
+    expires_in_s: Whole = Field(1_800, ge=30, le=86_400)
 
 
 def router(service: Service) -> APIRouter:
@@ -74,20 +80,20 @@ def router(service: Service) -> APIRouter:
         return m.OpenedEnrolment.of(session, client_secret=secret, url=service.page_url(session.id, secret))
 
     @routes.get("")
-    def list_enrolments(key: Owner, limit: Limit = 20, starting_after: After = None) -> m.Page[m.EnrolmentAnswer]:
+    def list_enrolments(key: Owner, limit: Limit = 20, starting_after: After = None) -> m.Page[m.Enrolment]:
         """Your enrolments, newest first."""
         found = sessions_of(desk, ToEnrol, application=key.application, before=starting_after, limit=limit + 1)
-        return m.Page.cut([m.EnrolmentAnswer.of(each) for each in found], limit)
+        return m.Page.cut([m.Enrolment.of(each) for each in found], limit)
 
     @routes.get("/{enrolment_id}")
-    def get_enrolment(enrolment_id: str, key: Owner) -> m.EnrolmentAnswer:
+    def get_enrolment(enrolment_id: str, key: Owner) -> m.Enrolment:
         """An enrolment as it is now."""
-        return m.EnrolmentAnswer.of(find_session(desk, enrolment_id, ToEnrol, application=key.application))
+        return m.Enrolment.of(find_session(desk, enrolment_id, ToEnrol, application=key.application))
 
     @routes.post("/{enrolment_id}/cancel")
-    def cancel_enrolment(enrolment_id: str, key: Owner) -> m.EnrolmentAnswer:
+    def cancel_enrolment(enrolment_id: str, key: Owner) -> m.Enrolment:
         """End an enrolment. The consent stays on record, until its subject is erased."""
-        return m.EnrolmentAnswer.of(cancel_session(desk, enrolment_id, ToEnrol, application=key.application))
+        return m.Enrolment.of(cancel_session(desk, enrolment_id, ToEnrol, application=key.application))
 
     return routes
 

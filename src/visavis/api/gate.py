@@ -28,6 +28,7 @@ HEADERS = {
 }
 """Of every answer that does not set them itself."""
 _CAPTURE = re.compile("/v1/capture/([^/]+)(/.*)?")
+_PHOTOS = re.compile("/v1/(comparisons|capture/[^/]+(/photos)?)")
 _log = logging.getLogger("visavis.access")
 
 
@@ -61,7 +62,7 @@ class Gate:
 
         try:
             await self._admit(scope)
-            held = _Held(receive, self._service)
+            held = _Held(receive, self._service, photos=_with_photos(scope))
             await self._app(scope, held.receive, answer)
         except VisavisError as error:
             await problem.of(error)(scope, receive, answer)
@@ -92,6 +93,8 @@ class Gate:
             self._by_address.take(address)
             return
         self._failed.check(address)
+        if _with_photos(scope):
+            self._service.room.check()  # before a key is looked up or a body read: to turn away must cost little
         desk, capture = self._service.desk, _CAPTURE.fullmatch(path)
         try:
             token = _bearer(scope)
@@ -118,11 +121,17 @@ def _bearer(scope: Scope) -> str:
     raise ApiKeyRefused("expected `Authorization: Bearer` with an API key")
 
 
-class _Held:
-    """A request's body as it comes in: no more of it than is allowed, in no more time, and counted with all others."""
+def _with_photos(scope: Scope) -> bool:
+    return scope["method"] == "POST" and _PHOTOS.fullmatch(scope["path"]) is not None
 
-    def __init__(self, receive: Receive, service: Service) -> None:
+
+class _Held:
+    """A request's body as it comes in: no more of it than is allowed, in no more time, and counted with all others. photos: takes
+    a place in the room once it is whole, and not before: who sends slowly holds none."""
+
+    def __init__(self, receive: Receive, service: Service, *, photos: bool) -> None:
         self._receive, self._service = receive, service
+        self._photos, self._placed = photos, False
         self._size, self._complete = 0, False
         self._deadline = time.monotonic() + service.body_s
 
@@ -142,8 +151,13 @@ class _Held:
             service.intake.take(count)
             self._size += count
             self._complete = not message.get("more_body", False)
+            if self._complete and self._photos:
+                service.room.take()
+                self._placed = True
         return message
 
     def let_go(self) -> None:
         """The request is over."""
         self._service.intake.give_back(self._size)
+        if self._placed:
+            self._service.room.leave()

@@ -4,17 +4,7 @@ from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from visavis.session import (
-    Delivery,
-    Endpoint,
-    EnrolmentSession,
-    Happening,
-    Issued,
-    Report,
-    Subject,
-    VerificationSession,
-    stamp,
-)
+from visavis import session as s
 
 Time = str
 _TIME = "UTC, ISO 8601 with microseconds."
@@ -36,6 +26,11 @@ class Page(Answer, Generic[Item]):
     object: Literal["list"] = "list"
     data: list[Item]
     has_more: bool
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """What a page of such things is called in the OpenAPI document."""
+        return f"{params[0].__name__}List"
 
     @classmethod
     def cut(cls, found: list[Item], limit: int) -> Self:
@@ -191,7 +186,7 @@ class Session(Answer):
     expires_at: Time = Field(description=_TIME)
 
 
-class VerificationSessionAnswer(Session):
+class VerificationSession(Session):
     """A verification session as its application sees it."""
 
     object: Literal["verification_session"] = "verification_session"
@@ -203,7 +198,7 @@ class VerificationSessionAnswer(Session):
     redacted_at: Time | None
 
     @classmethod
-    def of(cls, session: VerificationSession, **more: Any) -> Self:
+    def of(cls, session: s.VerificationSession, **more: Any) -> Self:
         """The same from a session."""
         wanted = session.wanted
         payment = None if wanted.payment is None else Transaction(**wanted.payment.to_dict())
@@ -214,19 +209,19 @@ class VerificationSessionAnswer(Session):
             subject=wanted.subject_id,
             transaction=payment,
             nonce=wanted.nonce,
-            redacted_at=None if session.redacted_at is None else stamp(session.redacted_at),
+            redacted_at=None if session.redacted_at is None else s.stamp(session.redacted_at),
             **more,
         )
 
 
-class OpenedVerificationSession(VerificationSessionAnswer):
+class OpenedVerificationSession(VerificationSession):
     """A session that was just opened. client_secret, url: told this once."""
 
     client_secret: str
     url: str
 
 
-class EnrolmentAnswer(Session):
+class Enrolment(Session):
     """An enrolment as its application sees it."""
 
     object: Literal["enrolment"] = "enrolment"
@@ -235,7 +230,7 @@ class EnrolmentAnswer(Session):
     yields: Literal["reference", "credential"]
 
     @classmethod
-    def of(cls, session: EnrolmentSession, **more: Any) -> Self:
+    def of(cls, session: s.EnrolmentSession, **more: Any) -> Self:
         """The same from a session."""
         wanted = session.wanted
         return cls(
@@ -247,7 +242,7 @@ class EnrolmentAnswer(Session):
         )
 
 
-class OpenedEnrolment(EnrolmentAnswer):
+class OpenedEnrolment(Enrolment):
     """An enrolment that was just opened. client_secret, url: told this once."""
 
     client_secret: str
@@ -266,13 +261,13 @@ class VerificationReport(Answer):
     jws: str
 
     @classmethod
-    def of(cls, report: Report) -> Self:
+    def of(cls, report: s.Report) -> Self:
         """The same from a report."""
         return cls(
             id=report.id,
             verification_session=report.session_id,
             subject=report.subject_id,
-            created_at=stamp(report.created_at),
+            created_at=s.stamp(report.created_at),
             decision=Decision(**report.decision),
             jws=report.jws,
         )
@@ -306,7 +301,7 @@ class Capture(Answer):
     last_error: str | None
 
 
-class PhotoAnswer(Answer):
+class SubmittedPhoto(Answer):
     """What was said of a photo. reasons: why it was refused."""
 
     reasons: list[str]
@@ -323,14 +318,14 @@ class Code(Answer):
 class Enrolled(Capture):
     """An enrolment after photos were submitted. codes: what the subject must keep, told this once."""
 
-    photos: list[PhotoAnswer]
+    photos: list[SubmittedPhoto]
     codes: list[Code]
 
 
 # --- subjects and credentials ---------------------------------------------------------------------------------------
 
 
-class SubjectAnswer(Answer):
+class Subject(Answer):
     """Who is enrolled."""
 
     object: Literal["subject"] = "subject"
@@ -339,9 +334,18 @@ class SubjectAnswer(Answer):
     created_at: Time
 
     @classmethod
-    def of(cls, subject: Subject) -> Self:
+    def of(cls, subject: s.Subject) -> Self:
         """The same from a subject."""
-        return cls(id=subject.id, name=subject.name, created_at=stamp(subject.created_at))
+        return cls(id=subject.id, name=subject.name, created_at=s.stamp(subject.created_at))
+
+
+class Withdrawal(Answer):
+    """How many consents were withdrawn, references destroyed and credentials revoked."""
+
+    object: Literal["withdrawal"] = "withdrawal"
+    consents: int
+    references: int
+    credentials: int
 
 
 class SubjectExport(Answer):
@@ -370,7 +374,7 @@ class ErasureReceipt(Answer):
     signature: str
 
 
-class CredentialAnswer(Answer):
+class Credential(Answer):
     """What is known of a credential that was issued here; its template is nowhere here."""
 
     object: Literal["credential"] = "credential"
@@ -382,15 +386,15 @@ class CredentialAnswer(Answer):
     revoked_at: Time | None
 
     @classmethod
-    def of(cls, issued: Issued) -> Self:
+    def of(cls, issued: s.Issued) -> Self:
         """The same from what the issuer keeps."""
         return cls(
             id=issued.cti.hex(),
             subject=issued.subject_id,
             purposes=list(issued.purposes),
-            issued_at=stamp(issued.issued_at),
-            expires_at=stamp(issued.expires_at),
-            revoked_at=None if issued.revoked_at is None else stamp(issued.revoked_at),
+            issued_at=s.stamp(issued.issued_at),
+            expires_at=s.stamp(issued.expires_at),
+            revoked_at=None if issued.revoked_at is None else s.stamp(issued.revoked_at),
         )
 
 
@@ -408,14 +412,14 @@ class WebhookEndpoint(Answer):
     created_at: Time
 
     @classmethod
-    def of(cls, endpoint: Endpoint, **more: Any) -> Self:
+    def of(cls, endpoint: s.Endpoint, **more: Any) -> Self:
         """The same from an endpoint."""
         return cls(
             id=endpoint.id,
             url=endpoint.url,
             events=sorted(endpoint.types),
             disabled=endpoint.disabled,
-            created_at=stamp(endpoint.created_at),
+            created_at=s.stamp(endpoint.created_at),
             **more,
         )
 
@@ -426,7 +430,7 @@ class WebhookEndpointWithSecret(WebhookEndpoint):
     secret: str = Field(examples=["whsec_…"])
 
 
-class DeliveryAnswer(Answer):
+class Delivery(Answer):
     """What became of an event at an endpoint."""
 
     endpoint: str
@@ -437,19 +441,19 @@ class DeliveryAnswer(Answer):
     last_error: str | None
 
     @classmethod
-    def of(cls, delivery: Delivery) -> Self:
+    def of(cls, delivery: s.Delivery) -> Self:
         """The same from a delivery."""
         return cls(
             endpoint=delivery.endpoint_id,
             state=delivery.state.value,
             attempts=delivery.attempts,
-            due_at=stamp(delivery.due_at),
+            due_at=s.stamp(delivery.due_at),
             last_status=delivery.last_status,
             last_error=delivery.last_error,
         )
 
 
-class EventAnswer(Answer):
+class Event(Answer):
     """What happened, as it is sent to endpoints, and what became of that."""
 
     object: Literal["event"] = "event"
@@ -457,17 +461,17 @@ class EventAnswer(Answer):
     type: str
     created_at: Time
     data: dict[str, Any]
-    deliveries: list[DeliveryAnswer]
+    deliveries: list[Delivery]
 
     @classmethod
-    def of(cls, event: Happening, deliveries: list[Delivery]) -> Self:
+    def of(cls, event: s.Happening, deliveries: list[s.Delivery]) -> Self:
         """The same from an event."""
         return cls(
             id=event.id,
             type=event.type,
-            created_at=stamp(event.created_at),
+            created_at=s.stamp(event.created_at),
             data=dict(event.data),
-            deliveries=[DeliveryAnswer.of(each) for each in deliveries],
+            deliveries=[Delivery.of(each) for each in deliveries],
         )
 
 
@@ -517,10 +521,9 @@ class KeySet(Answer):
     keys: list[PublicKey]
 
 
-class Problem(Answer):
+class Problem(BaseModel):
     """A fault (RFC 9457). code: stable, see docs/errors.md. parameter: what was at fault, where one thing was."""
 
-    model_config = ConfigDict()
     type: str = Field(examples=["urn:visavis:error:session_closed"])
     title: str
     status: int
@@ -529,13 +532,13 @@ class Problem(Answer):
     parameter: str | None = None
 
 
-def _session(session: VerificationSession | EnrolmentSession) -> dict[str, Any]:
+def _session(session: s.VerificationSession | s.EnrolmentSession) -> dict[str, Any]:
     return {
         "id": session.id,
         "status": session.status.value,
         "purpose": session.wanted.purpose,
         "attempts_left": session.attempts_left,
         "last_error": session.last_error,
-        "created_at": stamp(session.created_at),
-        "expires_at": stamp(session.expires_at),
+        "created_at": s.stamp(session.created_at),
+        "expires_at": s.stamp(session.expires_at),
     }

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from visavis.errors import IdempotencyUnfinished, ImageError, Overloaded, RateLimited, VisavisError
 
@@ -80,12 +81,15 @@ def handle_problems(app: FastAPI) -> None:
         parameter = ".".join(str(part) for part in first["loc"][1:])
         return problem(422, "input_invalid", f"{parameter or 'the body'}: {first['msg']}", parameter=parameter or None)
 
-    async def http(_: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
         if isinstance(error.__cause__, VisavisError):  # raised while the body was read
             return of(error.__cause__)
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "input_invalid")
-        return problem(error.status_code, code, str(error.detail))
+        answer = problem(error.status_code, code, str(error.detail))
+        if error.status_code == 405:
+            answer.headers["Allow"] = ", ".join(sorted(_methods(app, request)))
+        return answer
 
     async def unforeseen(_: Request, error: Exception) -> JSONResponse:
         _log.error("unforeseen", extra={"code": "unforeseen", "detail": type(error).__name__})
@@ -95,3 +99,9 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _methods(app: FastAPI, request: Request) -> set[str]:
+    """What the path of a request can be asked with."""
+    routes = [route for route in app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in routes for method in getattr(route, "methods", ())}

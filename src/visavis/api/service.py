@@ -1,8 +1,6 @@
 """What all requests share."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from visavis.api.courier import Courier
@@ -14,23 +12,25 @@ RETRY_AFTER_S = 1.0
 
 
 class Room:
-    """So many requests may look at photos at a time, waiting ones included; the next is turned away at once."""
+    """So many requests may look at photos at a time, waiting ones included; the next is turned away at once. Used from one event
+    loop alone."""
 
     def __init__(self, places: int) -> None:
-        self._places = threading.BoundedSemaphore(places)
-        self.taken = 0
+        self._places, self.taken = places, 0
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Take a place for the length of the block. Raises Overloaded when there is none."""
-        if not self._places.acquire(blocking=False):
+    def check(self) -> None:
+        """Raises Overloaded when there is no place."""
+        if self.taken >= self._places:
             raise overloaded("more photos are submitted than this service can look at")
+
+    def take(self) -> None:
+        """Take a place. Raises Overloaded when there is none."""
+        self.check()
         self.taken += 1
-        try:
-            yield
-        finally:
-            self.taken -= 1
-            self._places.release()
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self.taken -= 1
 
 
 class Intake:

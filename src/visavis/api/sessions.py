@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from visavis.api import models as m
 from visavis.api.access import needs
@@ -30,6 +30,18 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 After = Annotated[str | None, Query(description="The id behind which the page begins.", max_length=64)]
 
 
+Purpose = Annotated[str, Field(examples=["payment"], pattern="^[a-z0-9][a-z0-9_.-]{0,63}$")]
+PolicyName = Annotated[str, Field(description="A policy's name, as `/v1/policies` lists them.", max_length=64)]
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 3.0 is a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+
+
 class Body(BaseModel):
     """Base of what is asked for: nothing else than it names, and of no other type."""
 
@@ -39,21 +51,21 @@ class Body(BaseModel):
 class TransactionBody(Body):
     """A payment that is approved by being verified; it is signed with the answer."""
 
-    amount: str = Field(examples=["12.50"])
-    currency: str = Field(examples=["EUR"], description="ISO 4217")
-    payee: str
+    amount: str = Field(examples=["12.50"], pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?$")
+    currency: str = Field(examples=["EUR"], description="ISO 4217", pattern="^[A-Z]{3}$")
+    payee: str = Field(examples=["Bakery"], min_length=1, max_length=200)
 
 
 class SessionBody(Body):
     """What is asked for."""
 
-    purpose: str = Field(examples=["payment"])
+    purpose: Purpose
     against: Literal["subject", "credential", "upload"]
     subject: str | None = Field(None, description="The subject's id, where the person is compared with one.")
-    policy: str = "1e-4"
-    attempts: int = 3
-    expires_in_s: int = Field(900, ge=30, le=86_400)
-    nonce: str | None = None
+    policy: PolicyName = "1e-4"
+    attempts: Whole = Field(3, ge=1, le=10)
+    expires_in_s: Whole = Field(900, ge=30, le=86_400)
+    nonce: str | None = Field(None, min_length=1, max_length=200)
     transaction: TransactionBody | None = None
 
 
@@ -78,20 +90,20 @@ def router(service: Service) -> APIRouter:
     @routes.get("/verification_sessions")
     def list_verification_sessions(
         key: Owner, limit: Limit = 20, starting_after: After = None
-    ) -> m.Page[m.VerificationSessionAnswer]:
+    ) -> m.Page[m.VerificationSession]:
         """Your sessions, newest first."""
         found = sessions_of(desk, Wanted, application=key.application, before=starting_after, limit=limit + 1)
-        return m.Page.cut([m.VerificationSessionAnswer.of(each) for each in found], limit)
+        return m.Page.cut([m.VerificationSession.of(each) for each in found], limit)
 
     @routes.get("/verification_sessions/{session_id}")
-    def get_verification_session(session_id: str, key: Owner) -> m.VerificationSessionAnswer:
+    def get_verification_session(session_id: str, key: Owner) -> m.VerificationSession:
         """A session as it is now."""
-        return m.VerificationSessionAnswer.of(find_session(desk, session_id, Wanted, application=key.application))
+        return m.VerificationSession.of(find_session(desk, session_id, Wanted, application=key.application))
 
     @routes.post("/verification_sessions/{session_id}/cancel")
-    def cancel_verification_session(session_id: str, key: Owner) -> m.VerificationSessionAnswer:
+    def cancel_verification_session(session_id: str, key: Owner) -> m.VerificationSession:
         """End a session."""
-        return m.VerificationSessionAnswer.of(cancel_session(desk, session_id, Wanted, application=key.application))
+        return m.VerificationSession.of(cancel_session(desk, session_id, Wanted, application=key.application))
 
     @routes.post("/verification_sessions/{session_id}/redact")
     def redact_verification_session(session_id: str, key: Owner) -> m.Receipt:

@@ -12,6 +12,7 @@ from visavis.api.service import Service
 from visavis.api.sessions import After, Body, Limit
 from visavis.errors import EventUnknown
 from visavis.session import (
+    EVENT_TYPES,
     ApiKey,
     Happening,
     Scope,
@@ -29,18 +30,22 @@ Owner = Annotated[ApiKey, Depends(needs(Scope.WEBHOOKS))]
 Reader = Annotated[ApiKey, Depends(needs(Scope.EVENTS))]
 
 
+Url = Annotated[str, Field(examples=["https://shop.example/webhooks"], max_length=500, pattern="^https?://[!-~]+$")]
+EventType = Annotated[str, Field(json_schema_extra={"enum": list(EVENT_TYPES)})]
+
+
 class EndpointBody(Body):
     """A new endpoint."""
 
-    url: str = Field(examples=["https://shop.example/webhooks"])
-    events: list[str] = Field([], description="Which types of events; all where it is empty.", max_length=50)
+    url: Url
+    events: list[EventType] = Field([], description="Which types of events; all where it is empty.", max_length=50)
 
 
 class EndpointChange(Body):
     """What is to be changed."""
 
-    url: str | None = None
-    events: list[str] | None = Field(None, max_length=50)
+    url: Url | None = None
+    events: list[EventType] | None = Field(None, max_length=50)
     disabled: bool | None = None
 
 
@@ -92,7 +97,7 @@ def router(service: Service) -> APIRouter:
         return m.WebhookEndpointWithSecret(**m.WebhookEndpoint.of(endpoint).model_dump(), secret=secret)
 
     @endpoints.post("/{endpoint_id}/test", status_code=202)
-    def send_test_event(endpoint_id: str, key: Owner) -> m.EventAnswer:
+    def send_test_event(endpoint_id: str, key: Owner) -> m.Event:
         """Send an event of the type `webhook_endpoint.test` there."""
         event = try_endpoint(vault, endpoint_id, application=key.application)
         return answers([event])[0]
@@ -104,25 +109,25 @@ def router(service: Service) -> APIRouter:
         return Response(status_code=204)
 
     @events.get("")
-    def list_events(key: Reader, limit: Limit = 20, starting_after: After = None) -> m.Page[m.EventAnswer]:
+    def list_events(key: Reader, limit: Limit = 20, starting_after: After = None) -> m.Page[m.Event]:
         """What happened, newest first, and which of it reached your endpoints. Kept for 30 days."""
         with vault.store.reading() as tx:
             found = tx.outbox.page(key.application, before=starting_after, limit=limit + 1)
         return m.Page.cut(answers(found), limit)
 
     @events.get("/{event_id}")
-    def get_event(event_id: str, key: Reader) -> m.EventAnswer:
+    def get_event(event_id: str, key: Reader) -> m.Event:
         """An event."""
         with vault.store.reading() as tx:
             return _answers(tx, [_own(tx, event_id, key.application)])[0]
 
     @events.post("/{event_id}/replay", status_code=202)
-    def replay_event(event_id: str, key: Reader) -> m.EventAnswer:
+    def replay_event(event_id: str, key: Reader) -> m.Event:
         """Send an event again to every endpoint that wants it, under the same id."""
         replay(vault, event_id, application=key.application)
         return get_event(event_id, key)
 
-    def answers(found: Sequence[Happening]) -> list[m.EventAnswer]:
+    def answers(found: Sequence[Happening]) -> list[m.Event]:
         with vault.store.reading() as tx:
             return _answers(tx, found)
 
@@ -138,6 +143,6 @@ def _own(tx: Transaction, event_id: str, application: str) -> Happening:
     return found
 
 
-def _answers(tx: Transaction, found: Sequence[Happening]) -> list[m.EventAnswer]:
+def _answers(tx: Transaction, found: Sequence[Happening]) -> list[m.Event]:
     deliveries = tx.outbox.deliveries([each.id for each in found])
-    return [m.EventAnswer.of(each, [one for one in deliveries if one.event_id == each.id]) for each in found]
+    return [m.Event.of(each, [one for one in deliveries if one.event_id == each.id]) for each in found]

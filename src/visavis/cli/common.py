@@ -80,18 +80,18 @@ def make_verifier(engine: str | None, threads: int | None, model: Path | None) -
 
 
 @contextmanager
-def make_models(engine: str | None, threads: int | None, model: Path | None) -> Iterator["Models"]:
-    """The same with the models that references may have been made with earlier."""
+def make_models(engine: str | None, threads: int | None, model: Path | None, *, in_hand: int = 3) -> Iterator["Models"]:
+    """The same with the models that references may have been made with earlier. in_hand: see `Verifier`."""
     from visavis.session import Models
 
     current = settings(engine, threads, model)
     older = (replace(current, model=each, calibration=None) for each in current.older_models)
     with ExitStack() as closing:
-        first, *others = [closing.enter_context(_verifier(each)) for each in (current, *older)]
+        first, *others = [closing.enter_context(_verifier(each, in_hand)) for each in (current, *older)]
         yield Models(first, others)
 
 
-def _verifier(chosen: "Settings") -> "Verifier":
+def _verifier(chosen: "Settings", in_hand: int = 3) -> "Verifier":
     from visavis.verifier import Verifier
     from visavis.weights import Places
 
@@ -101,6 +101,7 @@ def _verifier(chosen: "Settings") -> "Verifier":
         model=model_card(chosen),
         places=Places(folder=chosen.models, cache=chosen.cache),
         cache_folder=chosen.cache,
+        in_hand=in_hand,
     )
 
 

@@ -58,6 +58,12 @@ def retire(kind: str, version: int, yes: bool, folder: Path | None) -> int:
         sealed = tx.references.by_key_version().get(version, 0) if kind == "operator" else 0
         if sealed:
             raise KeyUnusable(f"{sealed:,} references are still sealed under version {version} of the operator's key")
+        signing = [each for each in tx.outbox.endpoints() if kind == "operator" and version in each.key_versions]
+        if signing:
+            raise KeyUnusable(
+                f"the secrets of {len(signing)} webhook endpoints come from version {version} of the operator's key: give them "
+                f"new ones, {signing[0].id} first, and wait a day"
+            )
         tx.audit.append(Event.KEY_RETIRED, {"kind": kind, "version": version}, at=place.vault.clock())
         place.keys.retire(cast("KeyKind", kind), version)
     click.echo(f"{kind} key: version {version} is no more")

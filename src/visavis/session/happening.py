@@ -77,6 +77,11 @@ class Endpoint:
             )
         _check_url(self.url)
 
+    @property
+    def key_versions(self) -> frozenset[int]:
+        """Of the operator's key, from which its secrets come."""
+        return frozenset(each.key_version for each in (self.secret, self.previous) if each is not None)
+
     def wants(self, event_type: str) -> bool:
         """Whether it is sent events of this type."""
         return not self.disabled and (not self.types or event_type in self.types)

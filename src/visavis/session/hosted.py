@@ -42,7 +42,7 @@ from visavis.session.inquiry import (
     Wanted,
 )
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
-from visavis.session.outbox import tell
+from visavis.session.outbox import forget_old_secrets, tell
 from visavis.session.ports import Transaction, Vault
 from visavis.session.probe import Models
 from visavis.session.value import Receipt
@@ -219,19 +219,34 @@ def redact_session(desk: Desk, session_id: str, *, application: str) -> Receipt:
     Gives a signed receipt. Raises SessionUnknown, or SessionClosed while it is open.
     """
     expire_sessions(desk.vault)  # so that what is kept of it says how it ended
-    session, now = find_session(desk, session_id, Wanted, application=application), desk.vault.clock()
-    wanted = replace(session.wanted, subject_id=None, payment=None, nonce=None)
-    redacted = replace(session, wanted=wanted, last_error=None, redacted_at=now)
+    now = desk.vault.clock()
     with desk.vault.store.writing() as tx:
-        if session.status in OPEN or not tx.sessions.move(redacted, status=session.status, lease=session.lease):
+        session = tx.sessions.get(session_id)
+        if session is None or session.application != application or not isinstance(session.wanted, Wanted):
+            raise SessionUnknown("there is no session with this id")
+        if session.status in OPEN:
             raise SessionClosed("the session is not over yet; cancel it first")
-        reports = len(tx.sessions.reports(session.id))
-        tx.sessions.redact(session.id)
+        reports = redact(tx, session, now)
         receipt = sign_receipt(desk.vault, {"session": session.id, "redacted_at": stamp(now), "reports": reports})
         tx.audit.append(Event.REDACTED, {"session": session.id, "application": application}, at=now)
-        _tell(tx, redacted, now, "redacted")
+        _tell(tx, session, now, "redacted")
     desk.vault.store.scrub()
     return receipt
+
+
+def redact(tx: Transaction, session: AnySession, now: datetime) -> int:
+    """Forget what a verification session holds of the person, and end it where it is open. How many reports there were."""
+    if not isinstance(session.wanted, Wanted):
+        return 0
+    reports = len(tx.sessions.reports(session.id))
+    wanted = replace(session.wanted, subject_id=None, payment=None, nonce=None)
+    status = SessionStatus.CANCELED if session.status in OPEN else session.status
+    redacted = replace(
+        session, wanted=wanted, status=status, last_error=None, lease=None, leased_until=None, redacted_at=now
+    )
+    tx.sessions.move(redacted, status=session.status, lease=session.lease)
+    tx.sessions.redact(session.id)
+    return reports
 
 
 def expire_sessions(vault: Vault) -> int:
@@ -253,6 +268,7 @@ def expire_sessions(vault: Vault) -> int:
             count += expired
         tx.sessions.prune(before=now - KEPT)
         tx.outbox.prune(before=now - KEPT)
+        forget_old_secrets(tx, now)
         tx.answers.prune(before=now - ANSWERS_KEPT)
     return count
 

@@ -8,6 +8,7 @@
 A process that is killed between (1) and (2) leaves a request of which nobody knows what came of it; it is not carried out again.
 """
 
+import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,6 +26,7 @@ from visavis.session.ports import Vault
 ANSWERS_KEPT = timedelta(days=1)
 _IN_WORK = timedelta(seconds=60)
 _KEY_MAX = 255
+_KEY = re.compile(f"[!-~]{{1,{_KEY_MAX}}}")
 _NONCE_BYTES = 12
 
 
@@ -38,7 +40,7 @@ class Asked:
     request: bytes
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.key) <= _KEY_MAX or not self.key.isascii() or not self.key.isprintable():
+        if not _KEY.fullmatch(self.key):
             raise InputInvalid(f"an idempotency key has 1 to {_KEY_MAX} visible ASCII characters")
 
     @property

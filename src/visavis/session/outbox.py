@@ -76,7 +76,7 @@ def take_due(vault: Vault, *, limit: int, besides: Collection[str] = (), each: i
     counts: Counter[str] = Counter()
     with vault.store.writing() as tx:
         for delivery in tx.outbox.due(now=now, limit=limit, besides=besides):
-            leased = replace(delivery, attempts=delivery.attempts + 1, due_at=now + SEND_LEASE)
+            leased = Delivery(delivery.event_id, delivery.endpoint_id, now + SEND_LEASE, attempts=delivery.attempts + 1)
             event, endpoint = tx.outbox.get(delivery.event_id), tx.outbox.endpoint(delivery.endpoint_id)
             if event is None or endpoint is None or endpoint.disabled:
                 tx.outbox.put(replace(delivery, state=DeliveryState.DEAD, last_error="endpoint_disabled"))
@@ -187,6 +187,13 @@ def change_secret(vault: Vault, endpoint_id: str, *, application: str) -> tuple[
         tx.outbox.put_endpoint(changed)
         _log(tx, changed, "secret_changed", now)
     return changed, _shown(vault, secret)
+
+
+def forget_old_secrets(tx: Transaction, now: datetime) -> None:
+    """Secrets before the last change whose time is over."""
+    for each in tx.outbox.endpoints():
+        if each.previous_until is not None and each.previous_until <= now:
+            tx.outbox.put_endpoint(replace(each, previous=None, previous_until=None))
 
 
 def remove_endpoint(vault: Vault, endpoint_id: str, *, application: str) -> Endpoint:

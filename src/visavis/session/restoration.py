@@ -4,7 +4,8 @@
 (2) The entries behind its end are put back as they were, so that heads signed meanwhile still vouch for the log. Where the
     database has gone on without them, they can be done again only, if one says so: the log stays without them.
 (3) What they say is done again: credentials that were issued are known, those revoked are revoked, consents that were withdrawn
-    are withdrawn, subjects who were erased are erased. All this is one transaction.
+    are withdrawn, subjects who were erased are erased; API keys that were revoked are revoked, sessions that were redacted are
+    redacted, and nothing is sent to webhook endpoints that were removed or changed. All this is one transaction.
 (4) Shreds and rows are destroyed; if that breaks off, the next sweep does it.
 
 Who was enrolled, or renewed a claim, after the back-up was made cannot be brought back: no copy of their references is left.
@@ -19,6 +20,7 @@ from visavis.errors import AuditBroken
 from visavis.session.audit import Entry, Event
 from visavis.session.custody import destroy
 from visavis.session.erasure import begin_erasure, begin_withdrawal, finish_erasure
+from visavis.session.hosted import redact
 from visavis.session.ports import Transaction, Vault
 from visavis.session.value import Issued, Receipt, Reference
 
@@ -52,6 +54,18 @@ def restore(vault: Vault, log: Iterable[Entry], *, forked: bool = False) -> Rest
             tx.credentials.add(issued if known else replace(issued, subject_id=None, consent_id=None))
         for cti in again.revoked:
             tx.credentials.revoke(cti, now)
+        for key_id in again.keys:
+            tx.api_keys.revoke(key_id, now)
+        for session_id in again.redacted:
+            session = tx.sessions.get(session_id)
+            if session is not None:
+                redact(tx, session, now)
+        for endpoint_id, change in again.endpoints.items():
+            endpoint = tx.outbox.endpoint(endpoint_id)
+            if change == "removed":
+                tx.outbox.remove_endpoint(endpoint_id)
+            elif endpoint is not None:  # how it was changed no log says
+                tx.outbox.put_endpoint(replace(endpoint, disabled=True))
         for subject_id, purpose in again.withdrawn:
             if tx.subjects.get(subject_id) is not None:
                 withdrawn, references = begin_withdrawal(tx, subject_id, purpose, now)
@@ -94,12 +108,15 @@ def _missing(tx: Transaction, log: Iterable[Entry], *, forked: bool) -> list[dic
 
 @dataclass(slots=True)
 class _Again:
-    """What entries say that must be done again. withdrawn: subjects and purposes."""
+    """What entries say that must be done again. withdrawn: subjects and purposes. endpoints: what became of each at last."""
 
     issued: dict[bytes, Issued] = field(default_factory=dict)
     revoked: list[bytes] = field(default_factory=list)
     withdrawn: list[tuple[str, str]] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
+    keys: list[str] = field(default_factory=list)
+    redacted: list[str] = field(default_factory=list)
+    endpoints: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, entries: Iterable[dict[str, Any]]) -> "_Again":
@@ -132,6 +149,12 @@ class _Again:
                 subject, purpose = details["subject"], details["purpose"]
                 self.withdrawn.append((subject, purpose))
                 self._revoke(at, lambda each: each.subject_id == subject and purpose in each.purposes)
+            case Event.API_KEY_REVOKED:
+                self.keys.append(str(details["key"]))
+            case Event.REDACTED:
+                self.redacted.append(str(details["session"]))
+            case Event.WEBHOOK_ENDPOINT:
+                self.endpoints[str(details["endpoint"])] = str(details["change"])
             case Event.ERASURE_BEGUN | Event.ERASED:
                 self.erased.add(details["subject"])
                 self._revoke(at, lambda each: each.subject_id == details["subject"])

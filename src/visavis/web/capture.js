@@ -5,12 +5,19 @@ const secret = location.hash.slice(1);
 const session = location.pathname.split("/").pop();
 history.replaceState(null, "", location.pathname);
 
+let enrolling = false;
 const form = /** @type {HTMLFormElement} */ (document.getElementById("capture"));
 const said = /** @type {HTMLElement} */ (document.getElementById("said"));
 const asked = /** @type {HTMLElement} */ (document.getElementById("asked"));
 
 /** What is said of the codes that the service answers with. @type {Record<string, string>} */
 const WORDS = {
+  enrolled: "Done: you are enrolled.",
+  no_face: "In one of the photos there is no face. Send photos of you, near and well lit.",
+  several_faces: "In one of the photos there are several people. Send photos of you alone.",
+  face_too_small: "In one of the photos you are too far away. Send photos from nearer.",
+  frames_disagree: "The photos are too unlike each other. Send photos of you, as you look today.",
+  consent_invalid: "The consent to this enrolment has ended. Go back to where you came from.",
   verified: "Done: you have been verified. You can close this page.",
   canceled: "This verification is over, and you were not verified. Go back to where you came from.",
   expired: "The time for this verification is over. Go back to where you came from, and start again.",
@@ -28,17 +35,42 @@ const WORDS = {
 /** @param {string} code */
 const say = (code) => { said.textContent = WORDS[code] ?? "This did not work. Try another photo."; };
 
-/** @param {{status: string, against: string, last_error: string | null, transaction: {amount: string, currency: string, payee: string} | null}} answer */
+const CODES = { claim: "Your claim", credential: "Your credential", holder: "Your second code: keep it apart from the first" };
+
+/** Shows what is handed out once, each with a button that saves it. @param {{name: keyof typeof CODES, svg: string}[]} codes */
+function hand(codes) {
+  const place = /** @type {HTMLElement} */ (document.getElementById("codes"));
+  for (const { name, svg } of codes) {
+    const address = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+    const figure = document.createElement("figure");
+    const picture = document.createElement("img");
+    picture.src = address;
+    picture.alt = CODES[name];
+    const save = document.createElement("a");
+    save.href = address;
+    save.download = `${name}.svg`;
+    save.textContent = `${CODES[name]}: save it`;
+    const words = document.createElement("figcaption");
+    words.append(save);
+    figure.append(picture, words);
+    place.append(figure);
+  }
+  place.hidden = codes.length === 0;
+}
+
+/** @param {{status: string, kind: string, against: string | null, last_error: string | null, transaction: {amount: string, currency: string, payee: string} | null, codes?: {name: keyof typeof CODES, svg: string}[]}} answer */
 function show(answer) {
   if (answer.transaction) {
     const { amount, currency, payee } = answer.transaction;
     asked.textContent = `You approve: ${amount} ${currency} to ${payee}`;
     asked.hidden = false;
   }
+  hand(answer.codes ?? []);
+  enrolling = answer.kind === "enrolment";
   const open = answer.status === "requires_input";
   form.hidden = !open;
   for (const part of form.querySelectorAll("[data-for]")) {
-    const mine = part.getAttribute("data-for") === answer.against;
+    const mine = (part.getAttribute("data-for") ?? "").split(" ").includes(answer.against ?? answer.kind);
     /** @type {HTMLElement} */ (part).hidden = !mine;
     for (const input of part.querySelectorAll("input")) {
       input.disabled = !mine;
@@ -51,7 +83,8 @@ function show(answer) {
 
 /** @param {RequestInit} request */
 async function ask(request) {
-  const response = await fetch(`/v1/capture/${session}`, { ...request, headers: { Authorization: `Bearer ${secret}` } });
+  const path = request.body && enrolling ? `${session}/photos` : session;
+  const response = await fetch(`/v1/capture/${path}`, { ...request, headers: { Authorization: `Bearer ${secret}` } });
   const answer = await response.json();
   if (response.ok) show(answer);
   else say(answer.code);
@@ -62,7 +95,7 @@ form.addEventListener("submit", async (event) => {
   const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
   const body = new FormData();
   for (const input of form.querySelectorAll("input")) {
-    if (!input.disabled && input.files?.[0]) body.append(input.name, input.files[0]);
+    if (!input.disabled) for (const file of input.files ?? []) body.append(input.name, file);
   }
   button.disabled = true;
   said.textContent = WORDS.processing;
