@@ -17,6 +17,7 @@ from visavis.api.metrics import CONTENT_TYPE
 from visavis.api.problem import handle_problems
 from visavis.api.service import Service
 from visavis.api.tending import tended
+from visavis.api.tracing import Traced
 from visavis.session import Scope
 from visavis.template import jwk
 
@@ -48,6 +49,8 @@ def make_app(service: Service) -> FastAPI:
     describe(app)
     app.add_middleware(Idempotent, service=service)
     app.add_middleware(Gate, service=service)
+    if service.tracer is not None:
+        app.add_middleware(Traced, tracer=service.tracer)
     return app
 
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from visavis.api.courier import Courier
 from visavis.api.metrics import Metrics
 from visavis.errors import Overloaded
 from visavis.session import Desk
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 RETRY_AFTER_S = 1.0
 
@@ -72,7 +76,8 @@ class Rates:
 class Service:
     """desk: what sessions are conducted with. base_url: where clients reach the service, without a slash at its end. room: for
     requests with photos. public_keys: of the reports, newest last. courier: sends events. body_max: bytes of a request. body_s:
-    for how long one is waited for. intake: for all bodies together. rates: how often one may ask."""
+    for how long one is waited for. intake: for all bodies together. rates: how often one may ask.
+    tracer: for traces, where they are kept."""
 
     desk: Desk
     base_url: str
@@ -84,6 +89,7 @@ class Service:
     body_s: float = 20.0
     intake: Intake = field(default_factory=lambda: Intake(1024 * 1024 * 1024))
     rates: Rates = Rates()
+    tracer: "Tracer | None" = None
 
     def page_url(self, session_id: str, secret: str) -> str:
         """The page of a session. The secret stands behind the #, which browsers send to nobody."""

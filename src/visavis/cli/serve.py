@@ -14,6 +14,8 @@ from visavis.cli.installation import Opened, folder_option, opened
 from visavis.errors import ExtraMissing, InputInvalid
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
     from visavis.decision import Decision
     from visavis.session import Desk, Models
 
@@ -62,6 +64,7 @@ _IN_HAND = 2
     help="Where clients reach the service: https://verify.example. It stands in links and signed answers.  "
     "[env VISAVIS_BASE_URL]",
 )
+@click.option("--traces", is_flag=True, help="Send traces by OpenTelemetry, as the variables OTEL_EXPORTER_OTLP_… say.")
 @folder_option
 @engine_options
 def serve(
@@ -72,6 +75,7 @@ def serve(
     allow_private_webhooks: bool,
     photos_waiting: int | None,
     requests_per_minute: int,
+    traces: bool,
     folder: Path | None,
     engine: str | None,
     threads: int | None,
@@ -111,6 +115,7 @@ def serve(
             Courier(place.vault, metrics, allow_private=allow_private_webhooks),
             metrics,
             rates=Rates(by_key=requests_per_minute),
+            tracer=_tracer() if traces else None,
         )
         signal.signal(signal.SIGTERM, _stop)  # which the server raises again when it has stopped
         uvicorn.run(
@@ -126,6 +131,15 @@ def serve(
             limit_concurrency=1000,
         )
     return 0
+
+
+def _tracer() -> "Tracer":
+    from visavis.api.tracing import exported
+
+    try:
+        return exported()
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("traces need `pip install visavis[otel]`") from error
 
 
 def _stop(*_: object) -> None:
