@@ -51,10 +51,10 @@ class EndpointChange(Body):
 
 def router(service: Service) -> APIRouter:
     """The routes."""
-    routes = APIRouter(prefix="/v1")
+    routes = APIRouter()
     vault = service.desk.vault
-    endpoints = APIRouter(prefix="/webhook_endpoints", tags=["webhook endpoints"])
-    events = APIRouter(prefix="/events", tags=["events"])
+    endpoints = APIRouter(prefix="/v1/webhook_endpoints", tags=["webhook endpoints"])
+    events = APIRouter(prefix="/v1/events", tags=["events"])
 
     @endpoints.post("", status_code=201)
     def create_webhook_endpoint(body: EndpointBody, key: Owner) -> m.WebhookEndpointWithSecret:

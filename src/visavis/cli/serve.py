@@ -144,7 +144,7 @@ def _tracer() -> "Tracer":
 
 def _stop(*_: object) -> None:
     """End the process in order: what was opened is closed."""
-    raise SystemExit(0)
+    raise click.exceptions.Exit(0)
 
 
 def make_desk(
