@@ -1,0 +1,78 @@
+"""What the client of one session may do: an application's own page, a kiosk, an app. It holds the session's secret alone."""
+
+from collections.abc import Sequence
+
+from visavis.client import answers as a
+from visavis.client import request as r
+from visavis.client.request import Call, Photo
+from visavis.client.resource import M, Method, Resource, Sender
+
+
+class Captures(Resource[M]):
+    """What the client of one session may do with its secret."""
+
+    def __init__(self, sender: Sender, session_id: str, client_secret: str) -> None:
+        super().__init__(sender)
+        self._id, self._secret = session_id, r.token(client_secret, "a client secret")
+
+    def __repr__(self) -> str:
+        return f"<Captures of {self._id}>"
+
+    @Method
+    def show(self) -> Call[a.Capture]:
+        """What the session asks for."""
+        return r.get("capture", self._id, read=r.of(a.Capture), secret=self._secret)
+
+    @Method
+    def submit(
+        self,
+        *,
+        probe: Photo | Sequence[Photo],
+        claim: str | None = None,
+        claim_photo: Photo | None = None,
+        credential: str | None = None,
+        credential_photo: Photo | None = None,
+        holder: str | None = None,
+        holder_photo: Photo | None = None,
+        reference: Photo | None = None,
+        idempotency_key: str | None = None,
+    ) -> Call[a.Capture]:
+        """Submit a capture to a verification session. The answer is where the session stands then, and no score.
+
+        probe: a photo of the person, or up to ten frames of one capture. claim, credential, holder: the texts of codes; or photos
+        of them. reference: the photo to compare with. Raises OSError where a file cannot be read.
+        """
+        photos = [
+            *(("probe", frame) for frame in r.many(probe)),
+            ("claim_photo", claim_photo),
+            ("credential_photo", credential_photo),
+            ("holder_photo", holder_photo),
+            ("reference", reference),
+        ]
+        return r.post_form(
+            "capture",
+            self._id,
+            read=r.of(a.Capture),
+            photos=photos,
+            texts={"claim": claim, "credential": credential, "holder": holder},
+            idempotency_key=idempotency_key,
+            secret=self._secret,
+        )
+
+    @Method
+    def submit_photos(self, photos: Photo | Sequence[Photo], *, idempotency_key: str | None = None) -> Call[a.Enrolled]:
+        """Submit one to five photos of the person to an enrolment.
+
+        Where all are taken, the answer holds the codes that the subject must keep, this once. Raises OSError where a file cannot
+        be read.
+        """
+        return r.post_form(
+            "capture",
+            self._id,
+            "photos",
+            read=r.of(a.Enrolled),
+            photos=[("photo", each) for each in r.many(photos)],
+            texts={},
+            idempotency_key=idempotency_key,
+            secret=self._secret,
+        )
