@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.cli import call, command
+from tests.store.test_database import SERVICE
 from visavis.cli.serve import SCOPES
 from visavis.session import Scope
 from visavis.store import Database
@@ -97,7 +98,7 @@ class TestServe:
         (folder / "keys" / "report-0001.key").unlink()
         database = Database.open(folder / "visavis.db")
         with database.engine.begin() as connection:
-            for name in ("api_keys", "verification_sessions", "verification_reports", "key_checks"):
+            for name in SERVICE:
                 connection.exec_driver_sql(f"DROP TABLE {name}")
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
         database.close()

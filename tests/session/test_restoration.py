@@ -8,18 +8,33 @@ from pathlib import Path
 
 import pytest
 
-from tests.session import Clock, Person, begin, copy, enrol, events, log, renew, subject_id, verify
-from visavis.errors import AuditBroken, ClaimRefused
+from tests.session import Clock, Person, Prepared, begin, copy, enrol, events, log, renew, subject_id, verify
+from visavis.errors import ApiKeyRefused, AuditBroken, ClaimRefused
 from visavis.session import (
+    Against,
+    Capture,
+    Desk,
     Entry,
     Event,
     Head,
     Issuing,
+    Models,
+    Scope,
     Vault,
+    Wanted,
+    add_endpoint,
+    authenticate,
+    change_secret,
     erase_subject,
     issue_credential,
+    make_api_key,
+    open_session,
+    redact_session,
+    remove_endpoint,
     restore,
+    revoke_api_key,
     revoke_credential,
+    submit,
     sweep,
     verify_log,
     withdraw_consent,
@@ -127,6 +142,38 @@ class TestRestore:
         assert [entry.line for entry in chain[: len(entries)]] == [entry.line for entry in entries]
         assert events(restored)[len(entries)] == "consent_withdrawn"
         assert "restored" in events(restored)[len(entries) :]
+
+    def test_keys_redactions_and_endpoints_too(self, vault: Vault, back: Callable[[], Vault], clock: Clock) -> None:
+        claim = enrol(vault, ANNA)
+        desk = Desk(vault, Models(Prepared()), "https://verify.example", vault.audit_signer)
+        lost, good = (make_api_key(vault, application="shop", scopes=[Scope.REPORTS]) for _ in range(2))
+        wanted = Wanted("door", "1e-4", Against.SUBJECT, subject_id(vault), nonce="n")
+        session, secret = open_session(desk, application="shop", wanted=wanted)
+        submit(desk, session.id, secret, Capture([ANNA.photo(3)], claim=claim.text()))
+        gone, changed, same = (
+            add_endpoint(vault, application="shop", url="https://shop.example/hook")[0] for _ in range(3)
+        )
+        back()
+        clock.advance(hours=1)
+        revoke_api_key(vault, lost[0].id)
+        redact_session(desk, session.id, application="shop")
+        remove_endpoint(vault, gone.id, application="shop")
+        change_secret(vault, changed.id, application="shop")
+        entries = exported(vault)
+
+        restored = back()
+        assert authenticate(restored, lost[1]).id == lost[0].id
+        restore(restored, iter(entries))
+        with pytest.raises(ApiKeyRefused):
+            authenticate(restored, lost[1])
+        assert authenticate(restored, good[1]).id == good[0].id
+        with restored.store.reading() as tx:
+            kept = tx.sessions.get(session.id)
+            assert kept is not None
+            assert (kept.wanted.subject_id, kept.redacted_at) == (None, clock.now)
+            assert tx.sessions.reports(session.id) == []
+            assert tx.outbox.endpoint(gone.id) is None
+            assert [tx.outbox.endpoint(each.id) for each in (changed, same)] == [replace(changed, disabled=True), same]
 
     def test_renewed_and_replaced_references_wait_for_the_sweep(self, vault: Vault, back: Callable[[], Vault]) -> None:
         claim, other = enrol(vault, ANNA), enrol(vault, BELA, "bela")

@@ -8,6 +8,7 @@ from visavis.session import (
     Against,
     Consent,
     ConsentText,
+    HostedSession,
     Issued,
     Reference,
     ReferenceState,
@@ -65,7 +66,7 @@ def session(**changes: Any) -> VerificationSession:
         "expires_at": NOW + HOUR,
         "secret_hash": secrets.token_bytes(32),
     }
-    return VerificationSession(**{**usual, **changes})
+    return HostedSession(**{**usual, **changes})
 
 
 def report(session_id: str, **changes: Any) -> Report:

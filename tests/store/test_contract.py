@@ -26,17 +26,24 @@ from tests.store import (
 )
 from visavis.errors import SubjectEnrolled
 from visavis.session import (
+    EVENT_TYPES,
     GENESIS,
     Against,
+    Answer,
     ApiKey,
     ConsentText,
+    Delivery,
+    DeliveryState,
+    Endpoint,
     Event,
+    Happening,
     Payment,
     Reference,
     ReferenceState,
     Scope,
     SessionStatus,
     Shreds,
+    SigningSecret,
     Store,
     Stored,
     Subject,
@@ -525,6 +532,101 @@ class StoreContract:
         with store.reading() as tx:
             assert tx.credentials.get(old.cti) is None
             assert tx.credentials.get(new.cti) == new
+
+    # --- events, endpoints, deliveries and answers ------------------------------------------------------------------
+
+    def test_events_are_listed_newest_first_and_pruned_with_their_deliveries(self, store: Store) -> None:
+        mine = [
+            Happening(f"evt_{n}", "shop", "verification_session.created", NOW + n * HOUR, '{"data": {"ä": 1}}')
+            for n in range(4)
+        ]
+        others = Happening("evt_x", "bank", "enrolment.created", NOW, "{}")
+        with store.writing() as tx:
+            for each in (*mine, others):
+                tx.outbox.add(each)
+                tx.outbox.put(Delivery(each.id, "we_1", NOW))
+        with store.reading() as tx:
+            assert tx.outbox.get("evt_2") == mine[2]
+            assert tx.outbox.get("evt_9") is None
+            assert list(tx.outbox.page("shop", limit=3)) == mine[:0:-1]
+            assert list(tx.outbox.page("shop", before="evt_2")) == [mine[1], mine[0]]
+            assert list(tx.outbox.page("shop", before="evt_x")) == list(tx.outbox.page("door")) == []
+            assert mine[0].data == {"ä": 1}
+        with store.writing() as tx:
+            tx.outbox.prune(before=NOW + HOUR)
+        with store.reading() as tx:
+            assert list(tx.outbox.page("shop")) == mine[:0:-1]
+            assert {each.event_id for each in tx.outbox.deliveries(["evt_0", "evt_1", "evt_x"])} == {"evt_1"}
+
+    def test_deliveries_are_due_by_time_and_put_in_place(self, store: Store) -> None:
+        late, soon = Delivery("evt_1", "we_1", NOW), Delivery("evt_2", "we_2", NOW - HOUR)
+        rest = [
+            Delivery("evt_3", "we_1", NOW + MICROSECOND),
+            Delivery("evt_4", "we_1", NOW, DeliveryState.DELIVERED, 1, 204),
+            Delivery("evt_5", "we_1", NOW, DeliveryState.DEAD, 10, None, "timeout"),
+        ]
+        with store.writing() as tx:
+            for each in (late, soon, *rest):
+                tx.outbox.put(each)
+        with store.reading() as tx:
+            assert list(tx.outbox.due(now=NOW, limit=9)) == [soon, late]
+            assert list(tx.outbox.due(now=NOW, limit=1)) == [soon]
+            assert list(tx.outbox.due(now=NOW, limit=9, besides=["we_2"])) == [late]
+            assert tx.outbox.pending() == 3
+            assert tx.outbox.delivery("evt_5", "we_1") == rest[2]
+            assert tx.outbox.delivery("evt_1", "we_2") is None
+            assert list(tx.outbox.deliveries(["evt_4", "evt_2"])) == [soon, rest[1]]
+        changed = replace(late, attempts=1, due_at=NOW + HOUR, last_status=500, last_error="status")
+        with store.writing() as tx:
+            tx.outbox.put(changed)
+        with store.reading() as tx:
+            assert tx.outbox.delivery("evt_1", "we_1") == changed
+            assert list(tx.outbox.due(now=NOW, limit=9)) == [soon]
+
+    def test_endpoints_come_back_as_they_were_until_they_are_removed(self, store: Store) -> None:
+        secret = SigningSecret(2, bytes(range(16)))
+        plain = Endpoint("we_1", "shop", "https://shop.example/", frozenset(), NOW, secret)
+        full = replace(
+            plain,
+            id="we_2",
+            created_at=NOW - HOUR,
+            types=frozenset(EVENT_TYPES[:2]),
+            previous=SigningSecret(1, bytes(16)),
+            previous_until=NOW + DAY,
+            disabled=True,
+        )
+        others = replace(plain, id="we_3", application="bank")
+        with store.writing() as tx:
+            for each in (plain, full, others):
+                tx.outbox.put_endpoint(each)
+                tx.outbox.put(Delivery("evt_1", each.id, NOW))
+        with store.reading() as tx:
+            assert list(tx.outbox.endpoints("shop")) == [full, plain]
+            assert len(tx.outbox.endpoints()) == 3
+            assert tx.outbox.endpoint("we_2") == full
+        with store.writing() as tx:
+            tx.outbox.put_endpoint(replace(plain, url="https://elsewhere.example/"))
+            tx.outbox.remove_endpoint("we_2")
+        with store.reading() as tx:
+            assert [each.url for each in tx.outbox.endpoints("shop")] == ["https://elsewhere.example/"]
+            assert tx.outbox.endpoint("we_2") is None
+            assert {each.endpoint_id for each in tx.outbox.deliveries(["evt_1"])} == {"we_1", "we_3"}
+
+    def test_an_answer_is_begun_once_finished_and_forgotten(self, store: Store) -> None:
+        first = Answer(bytes(32), b"r" * 32, NOW)
+        second = replace(first, id=b"2" * 32, begun_at=NOW + HOUR)
+        with store.writing() as tx:
+            assert tx.answers.begin(first) is None
+            assert tx.answers.begin(second) is None
+            assert tx.answers.begin(replace(first, request=bytes(32), begun_at=NOW + DAY)) == first
+            tx.answers.finish(replace(first, sealed=b"sealed", begun_at=NOW + DAY))
+        with store.writing() as tx:
+            assert tx.answers.begin(first) == replace(first, sealed=b"sealed")
+            tx.answers.prune(before=NOW + MICROSECOND)
+            assert tx.answers.begin(first) is None
+            tx.answers.drop(second.id)
+            tx.answers.finish(replace(second, sealed=b"late"))
+            assert tx.answers.begin(second) is None
 
     # --- API keys and verification sessions -------------------------------------------------------------------------
 

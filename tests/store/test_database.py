@@ -27,6 +27,11 @@ from visavis.errors import InputInvalid, StoreUnusable
 from visavis.session import Event, ReferenceState, Transaction, verify_log
 from visavis.store import Database, migrate, tables
 
+SERVICE = (
+    *("api_keys", "sessions", "verification_reports", "events", "webhook_endpoints", "deliveries", "answers"),
+    "key_checks",
+)
+"""Tables that the first version had not."""
 KINDS = ("sqlite", "postgresql")
 ROWS = 20_000
 _STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -295,7 +300,7 @@ class TestTables:
             with made.writing() as tx:
                 tx.subjects.add(subject("anna"))
             with made.engine.begin() as connection:
-                for name in ("api_keys", "verification_sessions", "verification_reports", "key_checks"):
+                for name in SERVICE:
                     connection.exec_driver_sql(f"DROP TABLE {name}")
                 connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
         with pytest.raises(StoreUnusable, match="an earlier version of visavis; bring it up to date"):

@@ -153,4 +153,5 @@ def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: date
         "policy": {name: plain["policy"][name] for name in ("name", "fmr_target", "version", "extrapolated")},
         "liveness": plain["liveness"],
     }
-    return Report(report_id, session.id, answer.subject_id, now, plain, sign_report(claims, desk.signer))
+    said = {name: value for name, value in claims.items() if value is not None}
+    return Report(report_id, session.id, answer.subject_id, now, plain, sign_report(said, desk.signer))
