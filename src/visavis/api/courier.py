@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections import Counter
+from contextlib import suppress
 
 import httpcore
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +18,7 @@ from visavis.session import Sending, Vault, headers_of, settle_delivery, take_du
 SEND_S = 15.0
 """For how long an endpoint is waited for."""
 _LOOK_S = 0.5
-_AT_ONCE, _AT_ONCE_EACH = 32, 4
+_AT_ONCE, _AT_ONCE_EACH = 32, 8
 _log = logging.getLogger("visavis.webhooks")
 
 
@@ -28,6 +29,7 @@ class Courier:
         self._vault, self._metrics, self._allow_private = vault, metrics, allow_private
         self._busy: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
 
     def check(self, url: str) -> None:
         """Raises InputInvalid for an address that nothing would be sent to."""
@@ -44,8 +46,10 @@ class Courier:
         ) as pool:
             try:
                 while True:
+                    self._freed.clear()
                     await self._look(pool)
-                    await asyncio.sleep(_LOOK_S)
+                    with suppress(TimeoutError):  # where one was sent, the next may be due
+                        await asyncio.wait_for(self._freed.wait(), _LOOK_S)
             finally:
                 await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -76,6 +80,7 @@ class Courier:
             self._busy[sending.endpoint.id] -= 1
             if not self._busy[sending.endpoint.id]:
                 del self._busy[sending.endpoint.id]
+            self._freed.set()
 
     async def _post(self, pool: httpcore.AsyncConnectionPool, sending: Sending) -> tuple[int | None, str | None]:
         """The status of the answer, and what is wrong with it or came instead. Of the answer nothing else is read."""
