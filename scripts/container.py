@@ -147,8 +147,7 @@ class Folder:
             status = process.wait(_STOP_S)
         self._log.seek(0)
         told = self._log.read()
-        # The first process of a container cannot end itself by a signal; any other may, once it has done all there was to do.
-        if status not in (0, -signal.SIGTERM) or "Finished server process" not in told:
+        if status != 0 or "Finished server process" not in told:
             raise RuntimeError(f"stopped with SIGTERM, it ended with status {status}:\n{told}")
         print(f"  stopped with SIGTERM, all requests done: status {status}")
 

@@ -13,7 +13,7 @@ from visavis._version import __version__
 from visavis.api.metrics import Metrics
 from visavis.api.network import AddressRefused, PublicOnly
 from visavis.errors import InputInvalid, VisavisError
-from visavis.session import Sending, Vault, headers_of, settle_delivery, take_due
+from visavis.session import DeliveryState, Sending, Vault, headers_of, settle_delivery, take_due
 
 SEND_S = 15.0
 """For how long an endpoint is waited for."""
@@ -73,7 +73,7 @@ class Courier:
         try:
             status, error = await self._post(pool, sending)
             settled = await run_in_threadpool(settle_delivery, self._vault, sending, status=status, error=error)
-            self._metrics.delivery(settled.state.value if error is None or settled.state != "pending" else "failed")
+            self._metrics.delivery("failed" if settled.state is DeliveryState.PENDING else settled.state.value)
         except VisavisError as fault:  # it is due again when its lease ends
             _log.error("fault", extra={"code": fault.code, "detail": str(fault)})
         finally:

@@ -8,7 +8,7 @@ from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.service import Service
 from visavis.errors import CredentialUnknown, InputInvalid
-from visavis.session import ApiKey, Scope, revoke_credential
+from visavis.session import ApiKey, Scope, issued_here, revoke_credential
 
 STATUS_LIST_TYPE = "application/statuslist+cwt"
 
@@ -45,16 +45,12 @@ def router(service: Service) -> APIRouter:
     def get_credential(credential_id: str, _: Owner) -> m.Credential:
         """What is known of a credential."""
         with vault.store.reading() as tx:
-            found = tx.credentials.get(_cti(credential_id))
-        if found is None:
-            raise CredentialUnknown("no credential with this id was issued here, or it expired long ago")
-        return m.Credential.of(found)
+            return m.Credential.of(issued_here(tx, _cti(credential_id)))
 
     @routes.post("/{credential_id}/revoke")
     def revoke(credential_id: str, _: Owner) -> m.Credential:
         """Revoke a credential: this service refuses it at once, other verifiers once they have the next status list."""
-        cti = _cti(credential_id)
-        revoke_credential(vault, cti)
+        revoke_credential(vault, _cti(credential_id))
         return get_credential(credential_id, _)
 
     return routes

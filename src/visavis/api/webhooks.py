@@ -10,7 +10,6 @@ from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.service import Service
 from visavis.api.sessions import After, Body, Limit
-from visavis.errors import EventUnknown
 from visavis.session import (
     EVENT_TYPES,
     ApiKey,
@@ -21,6 +20,7 @@ from visavis.session import (
     change_endpoint,
     change_secret,
     find_endpoint,
+    own_event,
     remove_endpoint,
     replay,
     try_endpoint,
@@ -119,7 +119,7 @@ def router(service: Service) -> APIRouter:
     def get_event(event_id: str, key: Reader) -> m.Event:
         """An event."""
         with vault.store.reading() as tx:
-            return _answers(tx, [_own(tx, event_id, key.application)])[0]
+            return _answers(tx, [own_event(tx, event_id, key.application)])[0]
 
     @events.post("/{event_id}/replay", status_code=202)
     def replay_event(event_id: str, key: Reader) -> m.Event:
@@ -134,13 +134,6 @@ def router(service: Service) -> APIRouter:
     routes.include_router(endpoints)
     routes.include_router(events)
     return routes
-
-
-def _own(tx: Transaction, event_id: str, application: str) -> Happening:
-    found = tx.outbox.get(event_id)
-    if found is None or found.application != application:
-        raise EventUnknown("there is no event with this id")
-    return found
 
 
 def _answers(tx: Transaction, found: Sequence[Happening]) -> list[m.Event]:

@@ -119,12 +119,18 @@ def revoke_credential(vault: Vault, cti: bytes) -> Issued:
     """Revoke a credential: verifiers refuse it once they have the next status list. Raises CredentialUnknown."""
     now = vault.clock()
     with vault.store.writing() as tx:
-        issued = tx.credentials.get(cti)
-        if issued is None:
-            raise CredentialUnknown("no credential with this id was issued here, or it expired long ago")
+        issued = issued_here(tx, cti)
         if issued.revoked_at is None:
             tx.credentials.revoke(cti, now)
             tx.audit.append(Event.CREDENTIAL_REVOKED, {"subject": issued.subject_id, "cti": cti.hex()}, at=now)
+    return issued
+
+
+def issued_here(tx: Transaction, cti: bytes) -> Issued:
+    """What is known of a credential. Raises CredentialUnknown."""
+    issued = tx.credentials.get(cti)
+    if issued is None:
+        raise CredentialUnknown("no credential with this id was issued here, or it expired long ago")
     return issued
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from visavis.errors import ClaimRefused, ConsentInvalid, EnrolmentIncomplete, StoreUnusable, SubjectEnrolled
 from visavis.session.audit import Detail, Event
 from visavis.session.ports import Transaction, Vault
-from visavis.session.value import Consent, Reference, ReferenceState
+from visavis.session.value import Consent, Reference, ReferenceState, Subject
 from visavis.template import NO_SALT, Claim, ClaimType, SealedTemplate, Secret, Template
 
 
@@ -152,12 +152,13 @@ def _replaced(tx: Transaction, new: Reference, *, replace: bool, renewed: Refere
     return replaced
 
 
-def require_consent(tx: Transaction, subject_id: str, consent_id: str) -> None:
-    """Raises ConsentInvalid where the consent was withdrawn, or the subject is being erased."""
+def require_consent(tx: Transaction, subject_id: str, consent_id: str) -> tuple[Subject, Consent]:
+    """The subject and their consent. Raises ConsentInvalid where the consent was withdrawn, or the subject is being erased."""
     subject = tx.subjects.get(subject_id)
     consent = next((each for each in tx.consents.of(subject_id) if each.id == consent_id), None)
     if subject is None or subject.erasing or consent is None or consent.withdrawn_at is not None:
         raise ConsentInvalid("the consent was withdrawn, or the subject erased, meanwhile")
+    return subject, consent
 
 
 def replaceable(references: Iterable[Reference], purpose: str, *, now: datetime, replace: bool) -> list[Reference]:

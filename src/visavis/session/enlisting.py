@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from visavis.decision import PhotoReason
-from visavis.errors import ConsentInvalid, EnrolmentIncomplete, InputInvalid
+from visavis.errors import EnrolmentIncomplete, InputInvalid
 from visavis.session.credentials import issue_credential
+from visavis.session.custody import require_consent
 from visavis.session.enrolment import CAPTURES_MAX, Enrolment, record_consent
 from visavis.session.hosted import Desk, new_session, note, settle
 from visavis.session.inquiry import EnrolmentSession, SessionStatus, ToEnrol, Yields
@@ -109,8 +110,5 @@ def _begun(desk: Desk, session: EnrolmentSession) -> Enrolment:
     """The enrolment whose consent is on record. Raises ConsentInvalid where it is not any more."""
     wanted = session.wanted
     with desk.vault.store.reading() as tx:
-        person = tx.subjects.get(wanted.subject_id)
-        consents = [each for each in tx.consents.of(wanted.subject_id) if each.id == wanted.consent_id]
-    if person is None or not consents or consents[0].withdrawn_at is not None:
-        raise ConsentInvalid("the consent was withdrawn, or the subject erased, meanwhile")
-    return Enrolment(desk.vault, desk.models.current, person, consents[0], replace=wanted.replaces)
+        person, consent = require_consent(tx, wanted.subject_id, wanted.consent_id)
+    return Enrolment(desk.vault, desk.models.current, person, consent, replace=wanted.replaces)

@@ -121,10 +121,14 @@ def new_session(
 def find_session(desk: Desk, session_id: str, kind: type[W], *, application: str) -> HostedSession[W]:
     """A session of the application's. Raises SessionUnknown, also for another's, or one of another kind."""
     with desk.vault.store.reading() as tx:
-        session = tx.sessions.get(session_id)
+        return _as_of(_own(tx, session_id, kind, application), desk.vault.clock())
+
+
+def _own(tx: Transaction, session_id: str, kind: type[W], application: str) -> HostedSession[W]:
+    session = tx.sessions.get(session_id)
     if session is None or session.application != application or not isinstance(session.wanted, kind):
         raise SessionUnknown("there is no session with this id")
-    return _as_of(cast("HostedSession[W]", session), desk.vault.clock())
+    return cast("HostedSession[W]", session)
 
 
 def sessions_of(
@@ -221,9 +225,7 @@ def redact_session(desk: Desk, session_id: str, *, application: str) -> Receipt:
     expire_sessions(desk.vault)  # so that what is kept of it says how it ended
     now = desk.vault.clock()
     with desk.vault.store.writing() as tx:
-        session = tx.sessions.get(session_id)
-        if session is None or session.application != application or not isinstance(session.wanted, Wanted):
-            raise SessionUnknown("there is no session with this id")
+        session = _own(tx, session_id, Wanted, application)
         if session.status in OPEN:
             raise SessionClosed("the session is not over yet; cancel it first")
         reports = redact(tx, session, now)

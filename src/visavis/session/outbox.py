@@ -126,13 +126,19 @@ def settle_delivery(vault: Vault, sending: Sending, *, status: int | None, error
     return settled
 
 
+def own_event(tx: Transaction, event_id: str, application: str) -> Happening:
+    """An event of the application's. Raises EventUnknown, also for another's."""
+    event = tx.outbox.get(event_id)
+    if event is None or event.application != application:
+        raise EventUnknown("there is no event with this id")
+    return event
+
+
 def replay(vault: Vault, event_id: str, *, application: str) -> Sequence[Delivery]:
     """Send an event again, to every endpoint that wants it now, whatever became of it before. Raises EventUnknown."""
     now = vault.clock()
     with vault.store.writing() as tx:
-        event = tx.outbox.get(event_id)
-        if event is None or event.application != application:
-            raise EventUnknown("there is no event with this id")
+        event = own_event(tx, event_id, application)
         anew = [Delivery(event.id, each.id, now) for each in tx.outbox.endpoints(application) if each.wants(event.type)]
         for delivery in anew:
             tx.outbox.put(delivery)
