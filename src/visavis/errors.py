@@ -309,6 +309,18 @@ class StoreUnusable(VisavisError):
     code = "store_unusable"
 
 
+class EvidenceUnknown(VisavisError):
+    """There is no evidence with this id, or not any more."""
+
+    code = "evidence_unknown"
+
+
+class EvidenceUnreadable(VisavisError):
+    """This is no evidence, it was changed, or it was sealed for another key."""
+
+    code = "evidence_unreadable"
+
+
 class AuditBroken(VisavisError):
     """The audit log was changed, or does not reach a head that was signed."""
 

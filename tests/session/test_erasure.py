@@ -200,6 +200,7 @@ class TestReceipt:
             "erased_at": "2026-03-04T12:00:00.000000Z",
             "final_at": "2026-03-11T12:00:00.000000Z",
             "references": 2,
+            "evidence": 0,
             "consents": 2,
             "credentials": [],
         }
@@ -321,7 +322,7 @@ class TestWithdrawal:
         mine = subject_id(vault)
         revoked, good = credential(vault), credential(vault, purpose="payment")
         clock.advance(days=1)
-        assert withdraw_consent(vault, mine, "door") == Withdrawn(consents=1, references=1, credentials=1)
+        assert withdraw_consent(vault, mine, "door") == Withdrawn(consents=1, references=1, credentials=1, evidence=0)
         assert not opens(vault, door)
         assert opens(vault, till, purpose="payment")
         assert list(vault.shreds.missing([door.record_id, till.record_id])) == [door.record_id]
@@ -338,7 +339,13 @@ class TestWithdrawal:
         credential(vault)
         withdraw_consent(vault, mine, "door")
         assert log(vault)[-1]["event"] == "consent_withdrawn"
-        assert log(vault)[-1]["details"] == {"subject": mine, "purpose": "door", "references": 1, "credentials": 1}
+        assert log(vault)[-1]["details"] == {
+            "subject": mine,
+            "purpose": "door",
+            "references": 1,
+            "credentials": 1,
+            "evidence": 0,
+        }
 
     def test_all_consents_for_the_purpose_go(self, vault: Vault) -> None:
         begin(vault)
@@ -402,7 +409,7 @@ class TestSweep:
         assert states(vault, subject_id(vault)) == {}
         assert list(vault.shreds.missing([claim.record_id])) == [claim.record_id]
         assert log(vault)[-1]["event"] == "swept"
-        assert log(vault)[-1]["details"] == {"references": 1, "orphans": 0, "shreds": 0, "subjects": 0}
+        assert log(vault)[-1]["details"] == {"references": 1, "orphans": 0, "shreds": 0, "evidence": 0, "subjects": 0}
 
     @pytest.mark.parametrize("shred", [True, False])
     def test_an_enrolment_that_broke_off_is_destroyed_after_an_hour(
@@ -454,7 +461,7 @@ class TestSweep:
             vault.shreds.put(claim.record_id, shred)
         assert swept(vault) == (0, 0, 1, 0)
         assert list(vault.shreds.missing([claim.record_id])) == [claim.record_id]
-        assert log(vault)[-1]["details"] == {"references": 0, "orphans": 0, "shreds": 1, "subjects": 0}
+        assert log(vault)[-1]["details"] == {"references": 0, "orphans": 0, "shreds": 1, "evidence": 0, "subjects": 0}
         assert opens(vault, other, BELA)
         assert swept(vault) == NOTHING
 
@@ -463,7 +470,7 @@ class TestSweep:
         strays = [bytes([number]) * 16 for number in range(1, 12)]
         for record_id in strays:
             vault.shreds.put(record_id, Secret.random())
-        with pytest.raises(StoreUnusable, match="11 of 12 shreds belong to no reference"):
+        with pytest.raises(StoreUnusable, match="11 of 12 shreds belong to nothing"):
             sweep(vault)
         assert list(vault.shreds.missing(strays)) == []
         assert swept(vault, allow_many=True) == (0, 0, 11, 0)

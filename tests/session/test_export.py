@@ -40,7 +40,7 @@ def filled(vault: Vault, clock: Clock) -> Vault:
 def test_it_is_plain_json(filled: Vault) -> None:
     export = export_subject(filled, subject_id(filled))
     assert json.loads(json.dumps(export)) == export
-    assert list(export) == ["subject", "consents", "references", "credentials", "sessions", "audit"]
+    assert list(export) == ["subject", "consents", "references", "credentials", "sessions", "evidence", "audit"]
 
 
 def test_everything_that_is_known_is_in_it(filled: Vault) -> None:

@@ -8,6 +8,7 @@ from visavis.session import (
     Against,
     Consent,
     ConsentText,
+    Evidence,
     HostedSession,
     Issued,
     Reference,
@@ -65,6 +66,7 @@ def session(**changes: Any) -> VerificationSession:
         "created_at": NOW,
         "expires_at": NOW + HOUR,
         "secret_hash": secrets.token_bytes(32),
+        "kept_until": NOW + 30 * DAY,
     }
     return HostedSession(**{**usual, **changes})
 
@@ -79,6 +81,20 @@ def report(session_id: str, **changes: Any) -> Report:
         "jws": "a.b.c",
     }
     return Report(**{**usual, **changes})
+
+
+def evidence(session_id: str, subject_id: str | None, **changes: Any) -> Evidence:
+    usual = {
+        "id": secrets.token_bytes(16),
+        "report_id": "vr_1",
+        "purpose": "door",
+        "text_sha256": 64 * "0",
+        "text_version": "1",
+        "locale": "en",
+        "created_at": NOW,
+        "expires_at": NOW + DAY,
+    }
+    return Evidence(**{**usual, "session_id": session_id, "subject_id": subject_id, **changes})
 
 
 def issued(subject_id: str | None = "sub_1", **changes: Any) -> Issued:

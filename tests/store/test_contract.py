@@ -17,6 +17,7 @@ from tests.store import (
     MICROSECOND,
     NOW,
     consent,
+    evidence,
     issued,
     reference,
     report,
@@ -36,6 +37,7 @@ from visavis.session import (
     DeliveryState,
     Endpoint,
     Event,
+    EvidenceTerms,
     Happening,
     Payment,
     Reference,
@@ -628,6 +630,52 @@ class StoreContract:
             tx.answers.finish(replace(second, sealed=b"late"))
             assert tx.answers.begin(second) is None
 
+    def test_evidence_comes_back_as_it_was(self, store: Store) -> None:
+        terms = EvidenceTerms("May we keep your photos?", "1", "de-CH", 30)
+        mine = evidence("vs_1", "sub_1", created_at=NOW + HOUR)
+        others = [evidence("vs_1", None, report_id=None), evidence("vs_2", "sub_1", expires_at=NOW + MICROSECOND)]
+        with store.writing() as tx:
+            tx.sessions.add(session(id="vs_1", evidence=terms))
+            for each in (mine, *others):
+                tx.evidence.add(each, each.id * 1000)
+        with store.reading() as tx:
+            found = tx.sessions.get("vs_1")
+            assert found is not None
+            assert found.evidence == terms
+            assert tx.evidence.get(mine.id) == mine
+            assert tx.evidence.sealed(mine.id) == mine.id * 1000
+            assert set(tx.evidence.of()) == {mine, *others}
+            assert list(tx.evidence.of(session_id="vs_1")) == [others[0], mine]
+            assert list(tx.evidence.of(subject_id="sub_1")) == [others[1], mine]
+            assert list(tx.evidence.of(session_id="vs_2", subject_id="sub_2")) == []
+            assert list(tx.evidence.due(now=NOW)) == []
+            assert list(tx.evidence.due(now=NOW + MICROSECOND)) == [others[1]]
+            ids = sorted(each.id for each in (mine, *others))
+            assert list(tx.evidence.ids()) == ids
+            assert list(tx.evidence.ids(after=ids[0], limit=1)) == ids[1:2]
+            assert list(tx.evidence.unknown([bytes(16), mine.id])) == [bytes(16)]
+
+    def test_evidence_is_forgotten(self, store: Store) -> None:
+        mine, other = evidence("vs_1", "sub_1"), evidence("vs_1", "sub_1")
+        with store.writing() as tx:
+            for each in (mine, other):
+                tx.evidence.add(each, b"sealed")
+        with store.writing() as tx:
+            tx.evidence.remove(mine.id)
+            tx.evidence.remove(bytes(16))
+        with store.reading() as tx:
+            assert tx.evidence.get(mine.id) is None
+            assert tx.evidence.sealed(mine.id) is None
+            assert list(tx.evidence.of()) == [other]
+
+    def test_who_has_evidence_does_not_leave(self, store: Store) -> None:
+        anna, bela = subject("anna"), subject("bela")
+        with store.writing() as tx:
+            tx.subjects.add(anna)
+            tx.subjects.add(bela)
+            tx.evidence.add(evidence("vs_1", anna.id), b"sealed")
+            assert [each.name for each in tx.subjects.leaving(now=NOW, unused_since=NOW)] == ["bela"]
+
     # --- API keys and verification sessions -------------------------------------------------------------------------
 
     def test_api_keys_come_back_as_they_were(self, store: Store) -> None:
@@ -688,11 +736,11 @@ class StoreContract:
 
     def test_sessions_whose_time_is_over_are_due_and_pruned(self, store: Store) -> None:
         taken = {"status": SessionStatus.PROCESSING, "lease": bytes(16)}
-        due = [session(expires_at=NOW), session(leased_until=NOW, expires_at=NOW + DAY, **taken)]
+        due = [session(expires_at=NOW, kept_until=NOW), session(leased_until=NOW, expires_at=NOW + DAY, **taken)]
         not_due = [
-            session(expires_at=NOW + MICROSECOND),
+            session(expires_at=NOW + MICROSECOND, kept_until=NOW + MICROSECOND),
             session(leased_until=NOW + MICROSECOND, **taken),
-            session(expires_at=NOW, status=SessionStatus.VERIFIED),
+            session(expires_at=NOW, kept_until=NOW, status=SessionStatus.VERIFIED),
         ]
         with store.writing() as tx:
             for each in (*due, *not_due):
@@ -700,7 +748,7 @@ class StoreContract:
                 tx.sessions.add_report(report(each.id))
             assert {each.id for each in tx.sessions.due(now=NOW)} == {each.id for each in due}
             assert len(tx.sessions.due(now=NOW, limit=1)) == 1
-            tx.sessions.prune(before=NOW + MICROSECOND)
+            tx.sessions.prune(now=NOW)
         with store.reading() as tx:
             left = {each.id for each in tx.sessions.page("shop", "verification_session")}
             assert left == {due[1].id, not_due[0].id, not_due[1].id}

@@ -16,6 +16,9 @@ from visavis.session import CAPTURES_MAX, AnySession, Capture, Enrolled, Wanted,
 from visavis.template import CLAIM_PREFIX, CREDENTIAL_PREFIX, HOLDER_PREFIX, qr_svg, read_qr
 
 FRAMES_MAX = 10
+Agreed = Annotated[
+    bool, Form(description="Whether the person agrees that the photos are kept, under the session's `evidence`.")
+]
 _TEXT_MAX = 16_384
 
 
@@ -43,6 +46,7 @@ def router(service: Service) -> APIRouter:
         holder: Annotated[str | None, Form(description="The text of the code of the holder's secret.")] = None,
         holder_photo: Annotated[UploadFile | None, File(description="A photo of it.")] = None,
         reference: Annotated[UploadFile | None, File(description="The photo to compare with.")] = None,
+        evidence_agreed: Agreed = False,
     ) -> m.Capture:
         """Submit a capture to a verification session, and wait for where the session stands then."""
         session: AnySession = request.state.session
@@ -54,6 +58,7 @@ def router(service: Service) -> APIRouter:
             credential=_code(credential, credential_photo, CREDENTIAL_PREFIX),
             holder=_code(holder, holder_photo, HOLDER_PREFIX),
             reference=None if reference is None else reference.file.read(),
+            agreed=evidence_agreed,
         )
         return m.Capture(**_plain(submit(service.desk, session_id, request.state.token, taken)))
 
@@ -65,9 +70,11 @@ def router(service: Service) -> APIRouter:
             list[UploadFile],
             File(description="One to five photos of the person, as they look today.", max_length=CAPTURES_MAX),
         ],
+        evidence_agreed: Agreed = False,
     ) -> m.Enrolled:
         """Submit photos to an enrolment. Where all are taken, what the subject must keep is handed out, this once."""
-        done = enrol(service.desk, session_id, request.state.token, [each.file.read() for each in photo])
+        photos = [each.file.read() for each in photo]
+        done = enrol(service.desk, session_id, request.state.token, photos, agreed=evidence_agreed)
         return m.Enrolled(
             **_plain(done.session),
             photos=[m.SubmittedPhoto(reasons=[reason.value for reason in reasons]) for reasons in done.photos],
@@ -111,4 +118,5 @@ def _plain(session: AnySession) -> dict[str, Any]:
         "purpose": wanted.purpose,
         "attempts_left": session.attempts_left,
         "last_error": session.last_error,
+        "evidence": m.EvidenceTerms.of(session),
     }

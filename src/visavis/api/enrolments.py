@@ -9,7 +9,7 @@ from pydantic import Field
 from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.service import Service
-from visavis.api.sessions import After, Body, Limit, Purpose, Whole
+from visavis.api.sessions import After, Body, EvidenceBody, Limit, Locale, Purpose, Whole
 from visavis.errors import InputInvalid
 from visavis.session import (
     ApiKey,
@@ -32,9 +32,7 @@ class ConsentBody(Body):
     text: str | None = Field(None, max_length=100_000)
     text_sha256: str | None = Field(None, description="Of the text in UTF-8, in hex.", pattern="^[0-9a-f]{64}$")
     version: str = Field(examples=["2026-01"], min_length=1, max_length=200)
-    locale: str = Field(
-        examples=["en"], description="BCP 47", max_length=35, pattern="^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*$"
-    )
+    locale: Locale
     retention_days: Whole = Field(ge=1, le=36_525, description="After so many days the reference is erased.")
     renewal: bool = Field(False, description="Whether the reference may be made anew when the model changes.")
 
@@ -55,6 +53,7 @@ class EnrolmentBody(Body):
     valid_days: Whole = Field(365, ge=1, le=36_525, description="Of a credential.")
     attempts: Whole = Field(5, ge=1, le=10)
     expires_in_s: Whole = Field(1_800, ge=30, le=86_400)
+    evidence: EvidenceBody | None = None
 
 
 def router(service: Service) -> APIRouter:
@@ -76,6 +75,7 @@ def router(service: Service) -> APIRouter:
             valid_days=body.valid_days,
             attempts=body.attempts,
             life=timedelta(seconds=body.expires_in_s),
+            evidence=None if body.evidence is None else body.evidence.terms(),
         )
         return m.OpenedEnrolment.of(session, client_secret=secret, url=service.page_url(session.id, secret))
 

@@ -1,5 +1,6 @@
 """What the service answers with, field by field; the OpenAPI document is made from it."""
 
+from dataclasses import asdict
 from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -174,6 +175,20 @@ class Transaction(Answer):
     payee: str
 
 
+class EvidenceTerms(Answer):
+    """Under which photos are kept, if the person agrees."""
+
+    text: str
+    version: str
+    locale: str
+    retention_days: int
+
+    @classmethod
+    def of(cls, session: s.AnySession) -> Self | None:
+        """The same from a session that has such."""
+        return None if session.evidence is None else cls(**asdict(session.evidence))
+
+
 class Session(Answer):
     """What both kinds of session have."""
 
@@ -182,6 +197,7 @@ class Session(Answer):
     purpose: str
     attempts_left: int
     last_error: str | None = Field(description="The code of what the last submission lacked.")
+    evidence: EvidenceTerms | None
     created_at: Time = Field(description=_TIME)
     expires_at: Time = Field(description=_TIME)
 
@@ -279,6 +295,7 @@ class Receipt(Answer):
     session: str
     redacted_at: Time
     reports: int
+    evidence: int
     key: str
     signature: str
 
@@ -297,6 +314,7 @@ class Capture(Answer):
     against: Literal["subject", "credential", "upload"] | None
     yields: Literal["reference", "credential"] | None
     transaction: Transaction | None
+    evidence: EvidenceTerms | None
     attempts_left: int
     last_error: str | None
 
@@ -340,12 +358,13 @@ class Subject(Answer):
 
 
 class Withdrawal(Answer):
-    """How many consents were withdrawn, references destroyed and credentials revoked."""
+    """How many consents were withdrawn, references destroyed, credentials revoked, and how much evidence destroyed."""
 
     object: Literal["withdrawal"] = "withdrawal"
     consents: int
     references: int
     credentials: int
+    evidence: int
 
 
 class SubjectExport(Answer):
@@ -357,6 +376,7 @@ class SubjectExport(Answer):
     references: list[dict[str, Any]]
     credentials: list[dict[str, Any]]
     sessions: list[dict[str, Any]]
+    evidence: list[dict[str, Any]]
     audit: list[dict[str, Any]]
 
 
@@ -370,6 +390,7 @@ class ErasureReceipt(Answer):
     references: int
     consents: int
     credentials: list[dict[str, Any]]
+    evidence: int
     key: str
     signature: str
 
@@ -539,6 +560,7 @@ def _session(session: s.VerificationSession | s.EnrolmentSession) -> dict[str, A
         "purpose": session.wanted.purpose,
         "attempts_left": session.attempts_left,
         "last_error": session.last_error,
+        "evidence": EvidenceTerms.of(session),
         "created_at": s.stamp(session.created_at),
         "expires_at": s.stamp(session.expires_at),
     }

@@ -10,8 +10,11 @@ from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.service import Service
 from visavis.session import (
+    EVIDENCE_DAYS_MAX,
+    EVIDENCE_TEXT_MAX,
     Against,
     ApiKey,
+    EvidenceTerms,
     Payment,
     Scope,
     Wanted,
@@ -31,6 +34,10 @@ After = Annotated[str | None, Query(description="The id behind which the page be
 
 
 Purpose = Annotated[str, Field(examples=["payment"], pattern="^[a-z0-9][a-z0-9_.-]{0,63}$")]
+Locale = Annotated[
+    str,
+    Field(examples=["en"], description="BCP 47", max_length=35, pattern="^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*$"),
+]
 PolicyName = Annotated[str, Field(description="A policy's name, as `/v1/policies` lists them.", max_length=64)]
 
 
@@ -56,6 +63,19 @@ class TransactionBody(Body):
     payee: str = Field(examples=["Bakery"], min_length=1, max_length=200)
 
 
+class EvidenceBody(Body):
+    """Under which photos are kept as evidence, if the person agrees; the operator must have switched it on."""
+
+    text: str = Field(description="What the person is shown, and asked to agree to.", max_length=EVIDENCE_TEXT_MAX)
+    version: str = Field(examples=["2026-01"], min_length=1, max_length=200)
+    locale: Locale
+    retention_days: Whole = Field(ge=1, le=EVIDENCE_DAYS_MAX, description="After so many days they are erased.")
+
+    def terms(self) -> EvidenceTerms:
+        """The same, checked. Raises ConsentInvalid."""
+        return EvidenceTerms(self.text, self.version, self.locale, self.retention_days)
+
+
 class SessionBody(Body):
     """What is asked for."""
 
@@ -67,6 +87,7 @@ class SessionBody(Body):
     expires_in_s: Whole = Field(900, ge=30, le=86_400)
     nonce: str | None = Field(None, min_length=1, max_length=200)
     transaction: TransactionBody | None = None
+    evidence: EvidenceBody | None = None
 
 
 def router(service: Service) -> APIRouter:
@@ -84,6 +105,7 @@ def router(service: Service) -> APIRouter:
             wanted=Wanted(body.purpose, body.policy, Against(body.against), body.subject, payment, body.nonce),
             attempts=body.attempts,
             life=timedelta(seconds=body.expires_in_s),
+            evidence=None if body.evidence is None else body.evidence.terms(),
         )
         return m.OpenedVerificationSession.of(session, client_secret=secret, url=service.page_url(session.id, secret))
 

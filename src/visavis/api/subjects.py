@@ -1,5 +1,6 @@
 """Subjects: who is enrolled, everything held about one, and its erasure. Nothing here opens a reference."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -53,7 +54,7 @@ def router(service: Service) -> APIRouter:
     def withdraw(subject_id: str, body: WithdrawalBody) -> m.Withdrawal:
         """Withdraw a subject's consents for a purpose: its references are destroyed, its credentials revoked."""
         done = withdraw_consent(vault, subject_id, body.purpose)
-        return m.Withdrawal(consents=done.consents, references=done.references, credentials=done.credentials)
+        return m.Withdrawal(**asdict(done))
 
     @routes.delete("/{subject_id}")
     def erase(subject_id: str) -> m.ErasureReceipt:

@@ -20,6 +20,7 @@ from visavis.cli.demo import demo
 from visavis.cli.doctor import doctor
 from visavis.cli.enrol import claim, enrol
 from visavis.cli.evaluate import evaluate
+from visavis.cli.evidence import evidence
 from visavis.cli.init import init, migrate
 from visavis.cli.keys import keys
 from visavis.cli.models import models
@@ -52,6 +53,7 @@ for command in (
     subject,
     keys,
     audit,
+    evidence,
     serve,
     api_key,
     migrate,

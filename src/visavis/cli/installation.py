@@ -32,6 +32,7 @@ qr_option = click.option(
     metavar="FILE.png|.svg",
     help="Write the code to this new file, for its owner alone, instead of the terminal.",
 )
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 purpose_option = click.option(
     "--purpose", default="verification", show_default=True, help="What the subject consented to."
 )

@@ -10,6 +10,7 @@ import click
 
 from visavis.cli.common import engine_options, json_option, make_models, print_json
 from visavis.cli.credential import own_issuer
+from visavis.cli.evidence import read_public
 from visavis.cli.installation import Opened, folder_option, opened
 from visavis.errors import ExtraMissing, InputInvalid
 
@@ -64,6 +65,15 @@ _IN_HAND = 2
     help="Where clients reach the service: https://verify.example. It stands in links and signed answers.  "
     "[env VISAVIS_BASE_URL]",
 )
+@click.option(
+    "--evidence-key",
+    "evidence_file",
+    envvar="VISAVIS_EVIDENCE_KEY",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.pub",
+    help="Keep photos where application and person agree to it, sealed for this key; `visavis evidence keygen` makes one.  "
+    "[env VISAVIS_EVIDENCE_KEY]",
+)
 @click.option("--traces", is_flag=True, help="Send traces by OpenTelemetry, as the variables OTEL_EXPORTER_OTLP_… say.")
 @folder_option
 @engine_options
@@ -75,6 +85,7 @@ def serve(
     allow_private_webhooks: bool,
     photos_waiting: int | None,
     requests_per_minute: int,
+    evidence_file: Path | None,
     traces: bool,
     folder: Path | None,
     engine: str | None,
@@ -104,11 +115,12 @@ def serve(
         raise InputInvalid(
             "a password on the command line can be read by others; put it into VISAVIS_DATABASE, or PGPASSFILE"
         )
+    evidence_key = None if evidence_file is None else read_public(evidence_file)
     with opened(folder, database) as place, make_models(engine, threads, model, in_hand=_IN_HAND) as models:
         models.current.policy_for("1e-4")  # a model without a calibration table is told now
         metrics = Metrics()
         service = Service(
-            make_desk(place, models, reached, metrics.decided),
+            make_desk(place, models, reached, metrics.decided, evidence_key),
             reached,
             Room(photos_waiting or 8 * models.current.threads),
             lambda: place.keys.public_keys("report"),
@@ -148,14 +160,18 @@ def _stop(*_: object) -> None:
 
 
 def make_desk(
-    place: Opened, models: "Models", reached: str, decided: "Callable[[Decision], None]" = lambda _: None
+    place: Opened,
+    models: "Models",
+    reached: str,
+    decided: "Callable[[Decision], None]" = lambda _: None,
+    evidence_key: bytes | None = None,
 ) -> "Desk":
     """What sessions are conducted with: where the installation has an issuer's name, with its own credentials too."""
     from visavis.session import Desk, FreshStatusList, Issuing, Trust
 
     keys, signer = place.keys, place.keys.signer("report")
     if not place.installation.issuer:
-        return Desk(place.vault, models, reached, signer, decided=decided)
+        return Desk(place.vault, models, reached, signer, evidence_key=evidence_key, decided=decided)
     issuing = Issuing(own_issuer(place), keys.signer("issuer"), keys.key("verifier", keys.newest("verifier")))
     fresh = FreshStatusList(place.vault, issuing)
     return Desk(
@@ -166,6 +182,7 @@ def make_desk(
         trust=lambda: Trust([issuing.issuer], [fresh.current()], keys.verifier_keys()),
         issuing=issuing,
         status_list=fresh.current,
+        evidence_key=evidence_key,
         decided=decided,
     )
 

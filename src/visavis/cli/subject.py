@@ -9,9 +9,7 @@ import click
 
 from visavis.cli.common import json_option, print_json, printable
 from visavis.cli.credential import SIGN_ANEW
-from visavis.cli.installation import NewFile, folder_option, opened, purpose_option, subject_named
-
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+from visavis.cli.installation import NewFile, folder_option, opened, purpose_option, subject_named, yes_option
 
 
 @click.group()
@@ -80,9 +78,8 @@ def withdraw(name: str, purpose: str, yes: bool, folder: Path | None, as_json: b
         print_json(withdrawn)
         return 0
     click.echo(
-        "withdrew {consents} consents, destroyed {references} references, revoked {credentials} credentials".format(
-            **withdrawn
-        )
+        "withdrew {consents} consents, destroyed {references} references and {evidence} pieces of evidence, revoked "
+        "{credentials} credentials".format(**withdrawn)
     )
     if withdrawn["credentials"]:
         click.echo(SIGN_ANEW)
@@ -120,7 +117,7 @@ def erase(name: str, yes: bool, receipt: Path | None, folder: Path | None) -> in
 @click.option(
     "--allow-many",
     is_flag=True,
-    help="Remove references without a shred, and shreds without a reference, even where they are many.",
+    help="Remove references and evidence without a shred, and shreds that belong to nothing, even where they are many.",
 )
 @folder_option
 @json_option
@@ -136,7 +133,8 @@ def sweep(allow_many: bool, folder: Path | None, as_json: bool) -> int:
         return 0
     click.echo(
         f"destroyed {swept.references} references that expired or were never finished, {swept.orphans} without a shred, and "
-        f"{swept.shreds} shreds without a reference; erased {len(swept.subjects)} subjects"
+        f"{swept.shreds} shreds that belong to nothing; destroyed {swept.evidence} pieces of evidence; erased "
+        f"{len(swept.subjects)} subjects"
     )
     return 0
 

@@ -132,6 +132,17 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceTerms:
+    """Under which photos are kept as evidence, if the person agrees. text: what they are shown. locale: BCP 47. retention_days:
+    after so many days they are erased."""
+
+    text: str
+    version: str
+    locale: str
+    retention_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationSession:
     """A verification session. status: `requires_input`, `processing`, `verified`, `canceled` or `expired`. against: `subject`,
     `credential` or `upload`. last_error: the code of what the last submission lacked."""
@@ -146,6 +157,7 @@ class VerificationSession:
     nonce: str | None
     attempts_left: int
     last_error: str | None
+    evidence: EvidenceTerms | None = None
     created_at: datetime
     expires_at: datetime
     redacted_at: datetime | None = None
@@ -174,11 +186,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class RedactionReceipt:
-    """That what a session held of the person is forgotten: signed with the key of the audit log. reports: how many."""
+    """That what a session held of the person is forgotten: signed with the key of the audit log. reports, evidence: how many."""
 
     session: str
     redacted_at: datetime
     reports: int
+    evidence: int
     key: str
     signature: str
 
@@ -223,6 +236,7 @@ class Enrolment:
     yields: str
     attempts_left: int
     last_error: str | None
+    evidence: EvidenceTerms | None = None
     created_at: datetime
     expires_at: datetime
 
@@ -252,6 +266,7 @@ class Capture:
     transaction: Transaction | None
     attempts_left: int
     last_error: str | None
+    evidence: EvidenceTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,17 +307,18 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """How many consents were withdrawn, references destroyed and credentials revoked."""
+    """How many consents were withdrawn, references destroyed, credentials revoked, and how much evidence destroyed."""
 
     consents: int
     references: int
     credentials: int
+    evidence: int
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureReceipt:
     """That everything about a subject is erased: signed with the key of the audit log. final_at: from then on no back-up can undo
-    it. references, consents: how many. credentials: what is told of each."""
+    it. references, consents, evidence: how many. credentials: what is told of each."""
 
     subject: str
     erased_at: datetime
@@ -310,6 +326,7 @@ class ErasureReceipt:
     references: int
     consents: int
     credentials: tuple[Mapping[str, Any], ...]
+    evidence: int
     key: str
     signature: str
 

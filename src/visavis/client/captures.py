@@ -35,12 +35,14 @@ class Captures(Resource[M]):
         holder: str | None = None,
         holder_photo: Photo | None = None,
         reference: Photo | None = None,
+        evidence_agreed: bool = False,
         idempotency_key: str | None = None,
     ) -> Call[a.Capture]:
         """Submit a capture to a verification session. The answer is where the session stands then, and no score.
 
         probe: a photo of the person, or up to ten frames of one capture. claim, credential, holder: the texts of codes; or photos
-        of them. reference: the photo to compare with. Raises OSError where a file cannot be read.
+        of them. reference: the photo to compare with. evidence_agreed: whether the person agrees that the photos are kept. Raises
+        OSError where a file cannot be read.
         """
         photos = [
             *(("probe", frame) for frame in r.many(probe)),
@@ -54,14 +56,21 @@ class Captures(Resource[M]):
             self._id,
             read=r.of(a.Capture),
             photos=photos,
-            texts={"claim": claim, "credential": credential, "holder": holder},
+            texts={
+                "claim": claim,
+                "credential": credential,
+                "holder": holder,
+                "evidence_agreed": _told(evidence_agreed),
+            },
             idempotency_key=idempotency_key,
             secret=self._secret,
         )
 
     @Method
-    def submit_photos(self, photos: Photo | Sequence[Photo], *, idempotency_key: str | None = None) -> Call[a.Enrolled]:
-        """Submit one to five photos of the person to an enrolment.
+    def submit_photos(
+        self, photos: Photo | Sequence[Photo], *, evidence_agreed: bool = False, idempotency_key: str | None = None
+    ) -> Call[a.Enrolled]:
+        """Submit one to five photos of the person to an enrolment. evidence_agreed: whether they agree that these are kept.
 
         Where all are taken, the answer holds the codes that the subject must keep, this once. Raises OSError where a file cannot
         be read.
@@ -72,7 +81,11 @@ class Captures(Resource[M]):
             "photos",
             read=r.of(a.Enrolled),
             photos=[("photo", each) for each in r.many(photos)],
-            texts={},
+            texts={"evidence_agreed": _told(evidence_agreed)},
             idempotency_key=idempotency_key,
             secret=self._secret,
         )
+
+
+def _told(agreed: bool) -> str | None:
+    return "true" if agreed else None

@@ -8,6 +8,7 @@ process must not do it again; the service remembers it for a day.
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from visavis.client import answers as a
@@ -34,12 +35,14 @@ class VerificationSessions(Resource[M]):
         policy: str | None = None,
         attempts: int | None = None,
         expires_in_s: int | None = None,
+        evidence: a.EvidenceTerms | None = None,
         idempotency_key: str | None = None,
     ) -> Call[a.OpenedSession]:
         """Open a session. Send your user to its `url`.
 
         against: `subject`, whose id is given; `credential` or `upload`. transaction, nonce: signed with the answer. policy: by
-        name, `1e-4` where none is given. Where attempts and expires_in_s are not given, the service's defaults hold.
+        name, `1e-4` where none is given. evidence: under which terms photos are kept, if the person agrees. Where attempts and
+        expires_in_s are not given, the service's defaults hold.
         """
         body = {
             "purpose": purpose,
@@ -50,6 +53,7 @@ class VerificationSessions(Resource[M]):
             "policy": policy,
             "attempts": attempts,
             "expires_in_s": expires_in_s,
+            "evidence": None if evidence is None else asdict(evidence),
         }
         return r.post("verification_sessions", read=r.of(a.OpenedSession), body=body, idempotency_key=idempotency_key)
 
@@ -113,12 +117,14 @@ class Enrolments(Resource[M]):
         valid_days: int | None = None,
         attempts: int | None = None,
         expires_in_s: int | None = None,
+        evidence: a.EvidenceTerms | None = None,
         idempotency_key: str | None = None,
     ) -> Call[a.OpenedEnrolment]:
         """Record a person's consent, and open the session in which they are captured. Send them to its `url`.
 
         subject: your own name for them. recorded_by: who saw them consent, your application where that is not given. yields:
         `reference` or `credential`. replace: whether an earlier reference for the purpose gives way. valid_days: of a credential.
+        evidence: under which terms photos are kept, if the person agrees.
         """
         body = {
             "subject": subject,
@@ -130,6 +136,7 @@ class Enrolments(Resource[M]):
             "valid_days": valid_days,
             "attempts": attempts,
             "expires_in_s": expires_in_s,
+            "evidence": None if evidence is None else asdict(evidence),
         }
         return r.post("enrolments", read=r.of(a.OpenedEnrolment), body=body, idempotency_key=idempotency_key)
 

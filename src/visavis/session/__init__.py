@@ -20,6 +20,7 @@ from visavis.session.custody import PasskeyClaim
 from visavis.session.enlisting import Enrolled, enrol, open_enrolment
 from visavis.session.enrolment import CAPTURES_MAX, ENROLMENT_POLICY, CaptureReport, Enrolment
 from visavis.session.erasure import Swept, Withdrawn, erase_subject, sweep, withdraw_consent
+from visavis.session.evidence import erase_evidence, export_evidence
 from visavis.session.export import export_subject
 from visavis.session.happening import EVENT_TYPES, Delivery, DeliveryState, Endpoint, Happening, SigningSecret
 from visavis.session.hosted import (
@@ -36,12 +37,16 @@ from visavis.session.hosted import (
 )
 from visavis.session.idempotency import Asked, abandon_request, begin_request, finish_request
 from visavis.session.inquiry import (
+    EVIDENCE_DAYS_MAX,
+    EVIDENCE_TEXT_MAX,
     OPEN,
     Against,
     Answer,
     AnySession,
     ApiKey,
     EnrolmentSession,
+    Evidence,
+    EvidenceTerms,
     HostedSession,
     Payment,
     Report,
@@ -102,6 +107,8 @@ __all__ = [
     "DEFAULT_ATTEMPT_LIMITS",
     "ENROLMENT_POLICY",
     "EVENT_TYPES",
+    "EVIDENCE_DAYS_MAX",
+    "EVIDENCE_TEXT_MAX",
     "GENESIS",
     "OPEN",
     "REPORT_TYPE",
@@ -129,6 +136,8 @@ __all__ = [
     "EnrolmentSession",
     "Entry",
     "Event",
+    "Evidence",
+    "EvidenceTerms",
     "Expected",
     "FreshStatusList",
     "Happening",
@@ -175,8 +184,10 @@ __all__ = [
     "change_secret",
     "confirm_keys",
     "enrol",
+    "erase_evidence",
     "erase_subject",
     "expire_sessions",
+    "export_evidence",
     "export_subject",
     "find_endpoint",
     "find_session",

@@ -17,8 +17,9 @@ from visavis.errors import EnrolmentIncomplete, InputInvalid
 from visavis.session.credentials import issue_credential
 from visavis.session.custody import require_consent
 from visavis.session.enrolment import CAPTURES_MAX, Enrolment, record_consent
+from visavis.session.evidence import check_agreed, keep_evidence, prepare_evidence
 from visavis.session.hosted import Desk, new_session, note, settle
-from visavis.session.inquiry import EnrolmentSession, SessionStatus, ToEnrol, Yields
+from visavis.session.inquiry import EnrolmentSession, EvidenceTerms, SessionStatus, ToEnrol, Yields
 from visavis.session.ports import Transaction
 from visavis.session.submission import taken
 from visavis.session.value import ConsentText
@@ -48,11 +49,13 @@ def open_enrolment(
     valid_days: int = 365,
     attempts: int = 5,
     life: timedelta = timedelta(minutes=30),
+    evidence: EvidenceTerms | None = None,
 ) -> tuple[EnrolmentSession, str]:
     """Record a subject's consent, and open the session in which they are captured (1). Returns it and the client's secret, which
     is handed out once.
 
-    subject: the operator's name for them. recorded_by: who saw them consent. Raises SubjectEnrolled where there is a reference
+    subject: the operator's name for them. recorded_by: who saw them consent. evidence: under which terms
+    photos are kept, where the person agrees. Raises SubjectEnrolled where there is a reference
     for the purpose and it must not give way; InputInvalid, also where no credentials are issued.
     """
     issues = yields is Yields.CREDENTIAL
@@ -68,30 +71,41 @@ def open_enrolment(
             replace=replaces or issues,  # a credential takes no reference's place
         )
         wanted = ToEnrol(consent.purpose, person.id, recorded.id, yields, replaces, valid_days)
-        session, secret = new_session(desk, application, wanted, prefix="enr", attempts=attempts, life=life)
+        session, secret = new_session(
+            desk, application, wanted, prefix="enr", attempts=attempts, life=life, evidence=evidence
+        )
         tx.sessions.add(session)
         note(tx, session, session.created_at, "created")
     return session, secret
 
 
-def enrol(desk: Desk, session_id: str, secret: str, photos: Sequence[bytes]) -> Enrolled:
+def enrol(desk: Desk, session_id: str, secret: str, photos: Sequence[bytes], *, agreed: bool = False) -> Enrolled:
     """Capture one to five photos, and hand out what they yield (2, 3, 4).
 
+    agreed: whether the person agrees that the photos are kept as evidence.
     Raises ClientSecretRefused; SessionClosed when the session takes no capture now; ConsentInvalid where the consent ended;
     InputInvalid, an ImageError and other faults: they use up no attempt.
     """
     if not 1 <= len(photos) <= CAPTURES_MAX:
         raise InputInvalid(f"an enrolment takes 1 to {CAPTURES_MAX} photos of the person, as they look today")
     with taken(desk, session_id, secret, ToEnrol) as mine, _begun(desk, mine) as enrolment:
+        check_agreed(mine, agreed=agreed)
         reasons = [enrolment.capture(photo).reasons for photo in photos]
         refused = next((each[0] for each in reasons if each), None)
         if refused is not None:
             with desk.vault.store.writing() as tx:
                 return Enrolled(settle(tx, mine, desk.vault.clock(), error=refused.value), reasons)
         ended: list[EnrolmentSession] = []
+        now, named = desk.vault.clock(), {f"photo-{number}": photo for number, photo in enumerate(photos, 1)}
+        prepared = prepare_evidence(
+            desk.evidence_key, mine, named, now, agreed=agreed, subject_id=mine.wanted.subject_id
+        )
 
         def end(tx: Transaction) -> None:
-            ended.append(settle(tx, mine, desk.vault.clock(), done=SessionStatus.ENROLLED))
+            evidence = None if prepared is None else prepared.evidence
+            ended.append(settle(tx, mine, desk.vault.clock(), done=SessionStatus.ENROLLED, evidence=evidence))
+            if prepared is not None:
+                keep_evidence(desk.vault, tx, prepared)
 
         if mine.wanted.yields is Yields.REFERENCE:
             with enrolment.finish(alongside=end) as claim:

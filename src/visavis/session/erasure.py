@@ -14,6 +14,8 @@ from typing import Any
 from visavis.errors import ConsentInvalid, StoreUnusable, SubjectUnknown
 from visavis.session.audit import Event, line_of, stamp
 from visavis.session.custody import destroy, retire
+from visavis.session.evidence import destroy_evidence
+from visavis.session.inquiry import Evidence
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, REMEMBERED, AttemptLimits
 from visavis.session.ports import Transaction, Vault
 from visavis.session.value import Receipt, Reference, ReferenceState, Subject
@@ -22,6 +24,7 @@ PENDING_MAX = timedelta(hours=1)
 """After so long a reference whose claim was never handed out belongs to an enrolment that broke off."""
 UNUSED_MAX = timedelta(days=1)
 """After so long a consent from which nothing was made is no ground any more to keep its subject."""
+_PAGE = 1000
 _ORPHANS_FREE, _ORPHANS_SHARE_MAX = 10, 0.01
 CREDENTIALS_REMEMBERED = timedelta(days=90)
 """For how long an issuer remembers an expired credential."""
@@ -32,7 +35,8 @@ def erase_subject(vault: Vault, subject_id: str) -> Receipt:
 
     (1) All references are retired, all credentials revoked, and the subject marked.
     (2) The shreds are destroyed, then the rows of the references.
-    (3) Subject and consents are removed; credentials, which their subject carries, stay revoked until they expire.
+    (3) Evidence is destroyed, subject and consents are removed; credentials, which their subject carries, stay revoked until they
+        expire.
     An erasure that broke off is completed by the next sweep. Raises SubjectUnknown.
     """
     with vault.store.writing() as tx:  # (1)
@@ -47,11 +51,12 @@ def erase_subject(vault: Vault, subject_id: str) -> Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """How many consents were withdrawn, references destroyed and credentials revoked."""
+    """How many consents were withdrawn, references destroyed, credentials revoked, and how much evidence destroyed."""
 
     consents: int
     references: int
     credentials: int
+    evidence: int
 
 
 def withdraw_consent(vault: Vault, subject_id: str, purpose: str) -> Withdrawn:
@@ -62,7 +67,7 @@ def withdraw_consent(vault: Vault, subject_id: str, purpose: str) -> Withdrawn:
     with vault.store.writing() as tx:
         if tx.subjects.get(subject_id) is None:
             raise SubjectUnknown("there is no subject with this id")
-        withdrawn, retired = begin_withdrawal(tx, subject_id, purpose, vault.clock())
+        withdrawn, retired = begin_withdrawal(vault, tx, subject_id, purpose, vault.clock())
         if not withdrawn.consents:
             raise ConsentInvalid(f"there is no consent for {purpose!r} that could be withdrawn")
     destroy(vault, retired)
@@ -71,7 +76,7 @@ def withdraw_consent(vault: Vault, subject_id: str, purpose: str) -> Withdrawn:
 
 
 def begin_withdrawal(
-    tx: Transaction, subject_id: str, purpose: str, now: datetime
+    vault: Vault, tx: Transaction, subject_id: str, purpose: str, now: datetime
 ) -> tuple[Withdrawn, list[Reference]]:
     """Withdraw and revoke; the references that are returned are to be destroyed."""
     consents = [
@@ -80,24 +85,34 @@ def begin_withdrawal(
     for consent in consents:
         tx.consents.withdraw(consent.id, now)
     retired = retire(tx, (each for each in tx.references.of(subject_id) if each.purpose == purpose))
+    photos = [each for each in tx.evidence.of(subject_id=subject_id) if consents and each.purpose == purpose]
+    evidence = destroy_evidence(vault, tx, photos)
     revoked = _revoke(tx, subject_id, now, {consent.id for consent in consents})
     tx.audit.append(
         Event.CONSENT_WITHDRAWN,
-        {"subject": subject_id, "purpose": purpose, "references": len(retired), "credentials": revoked},
+        {
+            "subject": subject_id,
+            "purpose": purpose,
+            "references": len(retired),
+            "credentials": revoked,
+            "evidence": evidence,
+        },
         at=now,
     )
-    return Withdrawn(len(consents), len(retired), revoked), retired
+    return Withdrawn(len(consents), len(retired), revoked, evidence), retired
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
     """references: destroyed since they expired, were replaced, or were never completed. orphans: references without a shred.
-    shreds: those without a reference, which a back-up brought back. subjects: receipts of those who were erased, since an erasure
+    shreds: those that belong to nothing, which a back-up brought back. evidence: destroyed since its time is over, or removed
+    since it had no shred. subjects: receipts of those who were erased, since an erasure
     had broken off or nothing of them was left to keep."""
 
     references: int
     orphans: int
     shreds: int
+    evidence: int
     subjects: Sequence[Receipt]
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,6 +121,7 @@ class Swept:
             "references": self.references,
             "orphans": self.orphans,
             "shreds": self.shreds,
+            "evidence": self.evidence,
             "subjects": [receipt.to_dict() for receipt in self.subjects],
         }
 
@@ -113,26 +129,27 @@ class Swept:
 def sweep(vault: Vault, *, allow_many: bool = False, limits: AttemptLimits = DEFAULT_ATTEMPT_LIMITS) -> Swept:
     """Finish what broke off and erase what has expired. To be run at every start, and at least once a day.
 
-    Raises StoreUnusable when many references have no shred, or many shreds no reference, which looks like the wrong store of
+    Raises StoreUnusable when many references have no shred, or many shreds belong to nothing, which looks like the wrong store of
     shreds or an old copy of one of the two; allow_many: they are to be removed all the same.
     """
     now = vault.clock()
     orphans, stray = _orphans(vault, allow_many=allow_many), _stray(vault, allow_many=allow_many)
+    lost = _lost(vault, allow_many=allow_many)
     with vault.store.writing() as tx:
+        evidence = destroy_evidence(vault, tx, {*lost, *tx.evidence.due(now=now)})
         for record_id in orphans:
             tx.references.set_state(record_id, ReferenceState.RETIRED)
         tx.attempts.prune(before=now - REMEMBERED, failures_max=limits.failures_max)
         tx.credentials.prune(before=now - CREDENTIALS_REMEMBERED)
         due = retire(tx, tx.references.due(now=now, pending_before=now - PENDING_MAX))
     destroy(vault, due)
-    for record_id in stray:
-        vault.shreds.destroy(record_id)
+    shreds = sum(_destroy_stray(vault, stray[begin : begin + _PAGE]) for begin in range(0, len(stray), _PAGE))
     with vault.store.writing() as tx:
         subjects = tx.subjects.leaving(now=now, unused_since=now - UNUSED_MAX)
         leaving = [(subject, begin_erasure(tx, subject, now)) for subject in subjects]
     receipts = [finish_erasure(vault, subject, retired) for subject, retired in leaving]
     destroyed = {each.record_id for each in due}
-    swept = Swept(len(destroyed.difference(orphans)), len(destroyed.intersection(orphans)), len(stray), receipts)
+    swept = Swept(len(destroyed.difference(orphans)), len(destroyed.intersection(orphans)), shreds, evidence, receipts)
     counts = {name: found if isinstance(found, int) else len(found) for name, found in swept.to_dict().items()}
     if any(counts.values()):
         with vault.store.writing() as tx:
@@ -154,19 +171,49 @@ def _orphans(vault: Vault, *, allow_many: bool) -> list[bytes]:
     return orphans
 
 
-def _stray(vault: Vault, *, allow_many: bool) -> list[bytes]:
-    """Shreds without a reference: what a restored back-up undid of an erasure. A shred had its row before it was there."""
+def _lost(vault: Vault, *, allow_many: bool) -> list[Evidence]:
+    """Evidence without a shred, which a restored back-up brought back: nobody can open it."""
+    count, missing = 0, list[bytes]()
+    with vault.store.reading() as tx:
+        for ids in _pages(tx.evidence.ids):
+            count += len(ids)
+            missing += vault.shreds.missing(ids)
+        lost = [found for found in map(tx.evidence.get, missing) if found is not None]
+    if _many(len(lost), count) and not allow_many:
+        raise StoreUnusable(
+            f"{len(lost):,} of {count:,} pieces of evidence have no shred; is this the newest copy of the store of shreds? They "
+            "cannot be opened without; --allow-many removes them"
+        )
+    return lost
+
+
+def _unknown(tx: Transaction, ids: Sequence[bytes]) -> Sequence[bytes]:
+    """Those of the ids that neither a reference nor evidence has."""
+    return tx.evidence.unknown(tx.references.unknown(ids))
+
+
+def _stray(vault: Vault, *, allow_many: bool) -> Sequence[bytes]:
+    """Shreds that belong to nothing: what a restored back-up undid of an erasure."""
     count, stray = 0, list[bytes]()
     for ids in _pages(vault.shreds.ids):
         count += len(ids)
         with vault.store.reading() as tx:
-            stray += tx.references.unknown(ids)
+            stray += _unknown(tx, ids)
     if _many(len(stray), count) and not allow_many:
         raise StoreUnusable(
-            f"{len(stray):,} of {count:,} shreds belong to no reference; is this the right database, and its newest copy? "
-            "Where a back-up brought them back, --allow-many destroys them"
+            f"{len(stray):,} of {count:,} shreds belong to nothing; is this the right database, and its newest copy? Where "
+            "a back-up brought them back, --allow-many destroys them"
         )
     return stray
+
+
+def _destroy_stray(vault: Vault, shreds: Sequence[bytes]) -> int:
+    """Destroy those that still belong to nothing: evidence may have been kept meanwhile, whose shred comes before it."""
+    with vault.store.writing() as tx:
+        stray = _unknown(tx, shreds)
+        for record_id in stray:
+            vault.shreds.destroy(record_id)
+    return len(stray)
 
 
 def _many(found: int, of: int) -> bool:
@@ -209,6 +256,7 @@ def finish_erasure(vault: Vault, subject: Subject, retired: list[Reference]) -> 
             ],
         }
         _revoke(tx, subject.id, now)
+        content["evidence"] = destroy_evidence(vault, tx, tx.evidence.of(subject_id=subject.id))
         tx.credentials.detach(subject.id)
         tx.sessions.forget(subject.id)
         tx.subjects.remove(subject.id)

@@ -82,5 +82,6 @@ def export_subject(vault: Vault, subject_id: str) -> dict[str, Any]:
                 }
                 for each in tx.sessions.about(subject_id)
             ],
+            "evidence": [each.to_dict() for each in tx.evidence.of(subject_id=subject_id)],
             "audit": [entry.to_dict() for entry in tx.audit.entries(subject_id=subject_id)],
         }

@@ -29,11 +29,14 @@ from visavis.errors import (
 from visavis.session.audit import Event, stamp
 from visavis.session.credentials import Issuing, Trust
 from visavis.session.erasure import sign_receipt
+from visavis.session.evidence import destroy_evidence
 from visavis.session.idempotency import ANSWERS_KEPT
 from visavis.session.inquiry import (
     OPEN,
     Against,
     AnySession,
+    Evidence,
+    EvidenceTerms,
     HostedSession,
     Report,
     SessionStatus,
@@ -56,13 +59,14 @@ LEASE = timedelta(seconds=60)
 INTERRUPTED = "interrupted"
 """A session's last error where the process that looked at a capture ended before it answered."""
 KEPT = timedelta(days=30)
-"""For how long a session that is over, and an event, is remembered."""
+"""For how long a session that is over, and an event, is remembered; a session also as long as evidence of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What sessions are conducted with. issuer: who the signed answers say they are from. trust: for credentials, where they are
-    accepted. issuing, status_list: where credentials are issued. decided: is told of each decision."""
+    accepted. issuing, status_list: where credentials are issued. evidence_key: public, where photos may be kept. decided: is told
+    of each decision."""
 
     vault: Vault
     models: Models
@@ -72,14 +76,22 @@ class Desk:
     issuing: Issuing | None = None
     status_list: Callable[[], bytes] | None = None
     limits: AttemptLimits = DEFAULT_ATTEMPT_LIMITS
+    evidence_key: bytes | None = None
     decided: Callable[[Decision], None] = lambda _: None
 
 
 def open_session(
-    desk: Desk, *, application: str, wanted: Wanted, attempts: int = 3, life: timedelta = timedelta(minutes=15)
+    desk: Desk,
+    *,
+    application: str,
+    wanted: Wanted,
+    attempts: int = 3,
+    life: timedelta = timedelta(minutes=15),
+    evidence: EvidenceTerms | None = None,
 ) -> tuple[VerificationSession, str]:
     """Open a verification session. Returns it and the client's secret, which is handed out once.
 
+    evidence: under which terms photos are kept, where the person agrees.
     Raises InputInvalid, SubjectUnknown, PolicyUnknown or PolicyUnsupported.
     """
     if (wanted.against is Against.SUBJECT) != (wanted.subject_id is not None):
@@ -89,7 +101,9 @@ def open_session(
     policy = desk.models.current.policy_for(wanted.policy)
     if wanted.against is not Against.UPLOAD:
         captured_policy(desk.models, policy)
-    session, secret = new_session(desk, application, wanted, prefix="vs", attempts=attempts, life=life)
+    session, secret = new_session(
+        desk, application, wanted, prefix="vs", attempts=attempts, life=life, evidence=evidence
+    )
     with desk.vault.store.writing() as tx:
         if wanted.subject_id is not None and tx.subjects.get(wanted.subject_id) is None:
             raise SubjectUnknown("there is no subject with this id")
@@ -99,11 +113,20 @@ def open_session(
 
 
 def new_session(
-    desk: Desk, application: str, wanted: W, *, prefix: str, attempts: int, life: timedelta
+    desk: Desk,
+    application: str,
+    wanted: W,
+    *,
+    prefix: str,
+    attempts: int,
+    life: timedelta,
+    evidence: EvidenceTerms | None,
 ) -> tuple[HostedSession[W], str]:
     """A session that is still to be kept, and its client's secret. Raises InputInvalid."""
     if not 1 <= attempts <= ATTEMPTS_MAX or not LIFE_MIN <= life <= LIFE_MAX:
         raise InputInvalid(f"a session has 1 to {ATTEMPTS_MAX} attempts, and lives for 30 seconds to a day")
+    if evidence is not None and desk.evidence_key is None:
+        raise InputInvalid("no photos are kept here: the operator has not switched it on with --evidence-key")
     now, secret = desk.vault.clock(), f"vscs_{secrets.token_urlsafe(32)}"
     session = HostedSession(
         id=f"{prefix}_{secrets.token_hex(12)}",
@@ -114,6 +137,8 @@ def new_session(
         created_at=now,
         expires_at=now + life,
         secret_hash=_hash(secret),
+        kept_until=now + life + KEPT,
+        evidence=evidence,
     )
     return session, secret
 
@@ -185,14 +210,19 @@ def settle(
     done: SessionStatus | None = None,
     error: str | None = None,
     attempts: int = 1,
+    evidence: Evidence | None = None,
 ) -> HostedSession[W]:
     """End a submission. done: what the session is from now on, where it reached its end. error: the code of what was lacking.
+    evidence: what is kept with it, for as long as which it is remembered.
 
     Raises SessionClosed where the session ended, or the lease did, meanwhile: then nothing is kept.
     """
     left = taken.attempts_left - attempts
     status = done or (SessionStatus.REQUIRES_INPUT if left > 0 else SessionStatus.CANCELED)
-    settled = replace(taken, status=status, attempts_left=left, last_error=error, lease=None, leased_until=None)
+    until = taken.kept_until if evidence is None else max(taken.kept_until, evidence.expires_at)
+    settled = replace(
+        taken, status=status, attempts_left=left, last_error=error, lease=None, leased_until=None, kept_until=until
+    )
     if not tx.sessions.move(settled, status=SessionStatus.PROCESSING, lease=taken.lease):
         raise SessionClosed("the session ended, or took too long, while the capture was looked at; nothing was kept")
     if attempts:
@@ -228,19 +258,20 @@ def redact_session(desk: Desk, session_id: str, *, application: str) -> Receipt:
         session = _own(tx, session_id, Wanted, application)
         if session.status in OPEN:
             raise SessionClosed("the session is not over yet; cancel it first")
-        reports = redact(tx, session, now)
-        receipt = sign_receipt(desk.vault, {"session": session.id, "redacted_at": stamp(now), "reports": reports})
+        counts = redact(desk.vault, tx, session, now)
+        receipt = sign_receipt(desk.vault, {"session": session.id, "redacted_at": stamp(now), **counts})
         tx.audit.append(Event.REDACTED, {"session": session.id, "application": application}, at=now)
         _tell(tx, session, now, "redacted")
     desk.vault.store.scrub()
     return receipt
 
 
-def redact(tx: Transaction, session: AnySession, now: datetime) -> int:
-    """Forget what a verification session holds of the person, and end it where it is open. How many reports there were."""
+def redact(vault: Vault, tx: Transaction, session: AnySession, now: datetime) -> dict[str, int]:
+    """Forget what a verification session holds of the person, and end it where it is open. How much there was."""
     if not isinstance(session.wanted, Wanted):
-        return 0
+        return {}
     reports = len(tx.sessions.reports(session.id))
+    evidence = destroy_evidence(vault, tx, tx.evidence.of(session_id=session.id))
     wanted = replace(session.wanted, subject_id=None, payment=None, nonce=None)
     status = SessionStatus.CANCELED if session.status in OPEN else session.status
     redacted = replace(
@@ -248,7 +279,7 @@ def redact(tx: Transaction, session: AnySession, now: datetime) -> int:
     )
     tx.sessions.move(redacted, status=session.status, lease=session.lease)
     tx.sessions.redact(session.id)
-    return reports
+    return {"reports": reports, "evidence": evidence}
 
 
 def expire_sessions(vault: Vault) -> int:
@@ -268,7 +299,7 @@ def expire_sessions(vault: Vault) -> int:
             if expired:
                 note(tx, freed, now)
             count += expired
-        tx.sessions.prune(before=now - KEPT)
+        tx.sessions.prune(now=now)
         tx.outbox.prune(before=now - KEPT)
         forget_old_secrets(tx, now)
         tx.answers.prune(before=now - ANSWERS_KEPT)

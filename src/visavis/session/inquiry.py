@@ -1,17 +1,20 @@
 """What applications of the operator's ask for: keys by which they may, sessions of their users, and the answers."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, ClassVar, Generic, TypeVar
 
 from visavis.errors import InputInvalid
-from visavis.session.value import check_purpose
+from visavis.session.audit import stamp
+from visavis.session.value import ConsentText, check_purpose
 
 _TEXT_MAX = 200
 VALID_DAYS_MAX = 36_525
+EVIDENCE_DAYS_MAX, EVIDENCE_TEXT_MAX = 3_653, 20_000
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
 _CURRENCY = re.compile("[A-Z]{3}")
 
@@ -136,6 +139,63 @@ class ToEnrol:
             raise InputInvalid(f"a credential is valid for 1 to {VALID_DAYS_MAX:,} days")
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceTerms:
+    """Under which photos of a session are kept, if its person agrees. text: what they are shown. locale: BCP 47."""
+
+    text: str
+    version: str
+    locale: str
+    retention_days: int
+
+    def __post_init__(self) -> None:
+        if len(self.text) > EVIDENCE_TEXT_MAX or not 1 <= self.retention_days <= EVIDENCE_DAYS_MAX:
+            raise InputInvalid(
+                f"evidence is kept for 1 to {EVIDENCE_DAYS_MAX:,} days, under a text of {EVIDENCE_TEXT_MAX:,} characters at most"
+            )
+        ConsentText.of(
+            self.text, version=self.version, locale=self.locale, purpose="evidence", retention_days=self.retention_days
+        )
+
+    @property
+    def text_sha256(self) -> str:
+        """Of the text in UTF-8, in hex."""
+        return sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of photos that are kept. id: 16 bytes. report_id: None for an enrolment's. subject_id: where it is known.
+    text_sha256, text_version, locale: of the text that the person agreed to."""
+
+    id: bytes
+    session_id: str
+    report_id: str | None
+    subject_id: str | None
+    purpose: str
+    text_sha256: str
+    text_version: str
+    locale: str
+    created_at: datetime
+    expires_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The id as a text: `ev_` and 32 hex digits."""
+        return f"ev_{self.id.hex()}"
+
+    @staticmethod
+    def id_of(name: str) -> bytes | None:
+        """The inverse of `name`; None for a text that is none."""
+        found = re.fullmatch("ev_([0-9a-f]{32})", name)
+        return None if found is None else bytes.fromhex(found[1])
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Plain values for JSON."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**plain, "id": self.name, "created_at": stamp(self.created_at), "expires_at": stamp(self.expires_at)}
+
+
 W = TypeVar("W", bound=Wanted | ToEnrol)
 W_co = TypeVar("W_co", bound=Wanted | ToEnrol, covariant=True)
 
@@ -143,8 +203,9 @@ W_co = TypeVar("W_co", bound=Wanted | ToEnrol, covariant=True)
 @dataclass(frozen=True, slots=True)
 class HostedSession(Generic[W_co]):
     """A session in which an application's user submits captures. id: a prefix and random characters. application: whose it is.
-    secret_hash: of the client's secret. last_error: the code of what the last submission lacked. lease, leased_until: of the
-    submission in progress. redacted_at: when what it held of the person was forgotten."""
+    secret_hash: of the client's secret. kept_until: when it is forgotten. evidence: under which terms photos are kept.
+    last_error: the code of what the last submission lacked. lease, leased_until: of the submission in progress. redacted_at: when
+    what it held of the person was forgotten."""
 
     id: str
     application: str
@@ -154,6 +215,8 @@ class HostedSession(Generic[W_co]):
     created_at: datetime
     expires_at: datetime
     secret_hash: bytes = field(repr=False)
+    kept_until: datetime
+    evidence: EvidenceTerms | None = None
     last_error: str | None = None
     lease: bytes | None = field(default=None, repr=False)
     leased_until: datetime | None = None

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from visavis.session.audit import Detail, Entry, Event
 from visavis.session.happening import Delivery, Endpoint, Happening
-from visavis.session.inquiry import Answer, AnySession, ApiKey, Report, SessionStatus
+from visavis.session.inquiry import Answer, AnySession, ApiKey, Evidence, Report, SessionStatus
 from visavis.session.value import Consent, Issued, Reference, ReferenceState, Stored, Subject
 from visavis.template import ClaimType, OperatorKeys, SealedTemplate, Secret, Signer
 
@@ -31,8 +31,8 @@ class Subjects(Protocol):
         """Subjects in the order of their names, from the first name after `after` on."""
 
     def leaving(self, *, now: datetime, unused_since: datetime) -> Sequence[Subject]:
-        """Those whose erasure has begun, and those of whom nothing is left to keep: no reference, no credential that has not
-        expired, no consent since that time from which one may yet be made."""
+        """Those whose erasure has begun, and those of whom nothing is left to keep: no reference, no evidence, no credential
+        that has not expired, no consent since that time from which one may yet be made."""
 
     def begin_erasure(self, subject_id: str) -> None:
         """Mark the subject."""
@@ -231,8 +231,8 @@ class Sessions(Protocol):
     def forget(self, subject_id: str) -> None:
         """Forget sessions and reports about a subject."""
 
-    def prune(self, *, before: datetime) -> None:
-        """Forget sessions that were to expire before that time, with their reports."""
+    def prune(self, *, now: datetime) -> None:
+        """Forget sessions that are kept no longer, with their reports."""
 
 
 class Outbox(Protocol):
@@ -294,6 +294,34 @@ class Answers(Protocol):
         """Forget those that began before that time."""
 
 
+class EvidenceBox(Protocol):
+    """Photos that are kept as evidence, sealed."""
+
+    def add(self, evidence: Evidence, sealed: bytes) -> None:
+        """Keep new evidence."""
+
+    def get(self, evidence_id: bytes) -> Evidence | None:
+        """The evidence with this id."""
+
+    def sealed(self, evidence_id: bytes) -> bytes | None:
+        """Its sealed bytes."""
+
+    def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
+        """Ids in their order, from the first after `after` on."""
+
+    def of(self, *, session_id: str | None = None, subject_id: str | None = None) -> Sequence[Evidence]:
+        """All evidence, or that of a session or about a subject, oldest first."""
+
+    def due(self, *, now: datetime) -> Sequence[Evidence]:
+        """Evidence whose time is over."""
+
+    def unknown(self, ids: Sequence[bytes]) -> Sequence[bytes]:
+        """Those of the ids that no evidence has."""
+
+    def remove(self, evidence_id: bytes) -> None:
+        """Forget it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """Everything in the database, seen and changed as one."""
@@ -309,6 +337,7 @@ class Transaction:
     key_checks: KeyChecks
     outbox: Outbox
     answers: Answers
+    evidence: EvidenceBox
 
 
 class Store(Protocol):

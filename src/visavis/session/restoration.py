@@ -5,7 +5,8 @@
     database has gone on without them, they can be done again only, if one says so: the log stays without them.
 (3) What they say is done again: credentials that were issued are known, those revoked are revoked, consents that were withdrawn
     are withdrawn, subjects who were erased are erased; API keys that were revoked are revoked, sessions that were redacted are
-    redacted, and nothing is sent to webhook endpoints that were removed or changed. All this is one transaction.
+    redacted, evidence that was erased is erased, and nothing is sent to webhook endpoints that were removed or changed. All this
+    is one transaction.
 (4) Shreds and rows are destroyed; if that breaks off, the next sweep does it.
 
 Who was enrolled, or renewed a claim, after the back-up was made cannot be brought back: no copy of their references is left.
@@ -20,6 +21,7 @@ from visavis.errors import AuditBroken
 from visavis.session.audit import Entry, Event
 from visavis.session.custody import destroy
 from visavis.session.erasure import begin_erasure, begin_withdrawal, finish_erasure
+from visavis.session.evidence import destroy_evidence
 from visavis.session.hosted import redact
 from visavis.session.ports import Transaction, Vault
 from visavis.session.value import Issued, Receipt, Reference
@@ -59,7 +61,9 @@ def restore(vault: Vault, log: Iterable[Entry], *, forked: bool = False) -> Rest
         for session_id in again.redacted:
             session = tx.sessions.get(session_id)
             if session is not None:
-                redact(tx, session, now)
+                redact(vault, tx, session, now)
+        kept = {each.name: each for each in tx.evidence.of()} if again.evidence else {}
+        destroy_evidence(vault, tx, [kept[name] for name in again.evidence if name in kept])
         for endpoint_id, change in again.endpoints.items():
             endpoint = tx.outbox.endpoint(endpoint_id)
             if change == "removed":
@@ -68,7 +72,7 @@ def restore(vault: Vault, log: Iterable[Entry], *, forked: bool = False) -> Rest
                 tx.outbox.put_endpoint(replace(endpoint, disabled=True))
         for subject_id, purpose in again.withdrawn:
             if tx.subjects.get(subject_id) is not None:
-                withdrawn, references = begin_withdrawal(tx, subject_id, purpose, now)
+                withdrawn, references = begin_withdrawal(vault, tx, subject_id, purpose, now)
                 consents += withdrawn.consents
                 retired += references
         subjects = [subject for subject in map(tx.subjects.get, sorted(again.erased)) if subject is not None]
@@ -116,6 +120,7 @@ class _Again:
     erased: set[str] = field(default_factory=set)
     keys: list[str] = field(default_factory=list)
     redacted: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
     endpoints: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -153,6 +158,8 @@ class _Again:
                 self.keys.append(str(details["key"]))
             case Event.REDACTED:
                 self.redacted.append(str(details["session"]))
+            case Event.EVIDENCE_ERASED:
+                self.evidence.append(str(details["evidence"]))
             case Event.WEBHOOK_ENDPOINT:
                 self.endpoints[str(details["endpoint"])] = str(details["change"])
             case Event.ERASURE_BEGUN | Event.ERASED:

@@ -2,7 +2,7 @@
 
 (1) The session is taken: from here on nobody else submits to it, until the lease ends.
 (2) The capture is compared with what the session names: an enrolled reference that a claim opens, a credential, or a photo.
-(3) Report and state are kept together, if the lease is still held.
+(3) Report and state are kept together, and evidence where the person agreed to it, if the lease is still held.
 
 A process that is killed in between loses the submission and no more: when the lease ends, the session takes the next one.
 """
@@ -18,6 +18,7 @@ from visavis.decision import Decision, Outcome
 from visavis.errors import ClaimRefused, ClientSecretRefused, CredentialError, InputInvalid, VisavisError
 from visavis.session.audit import stamp
 from visavis.session.credentials import verify_credential
+from visavis.session.evidence import check_agreed, keep_evidence, prepare_evidence
 from visavis.session.hosted import Desk, settle, shown_to, take
 from visavis.session.inquiry import Against, HostedSession, Report, SessionStatus, VerificationSession, W, Wanted
 from visavis.session.jws import sign_report
@@ -27,13 +28,20 @@ from visavis.session.verification import Expected, verify_claim
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Capture:
-    """What a client submits. claim, credential, holder: texts of codes. reference: a photo, for sessions that take one."""
+    """What a client submits. claim, credential, holder: texts of codes. reference: a photo, for sessions that take one. agreed:
+    whether the person agrees that the photos are kept as evidence."""
 
     frames: Sequence[bytes]
     claim: str | None = None
     credential: str | None = None
     holder: str | None = None
     reference: bytes | None = None
+    agreed: bool = False
+
+    def photos(self) -> dict[str, bytes]:
+        """The photos of faces by what they are; not those of codes, which are secret."""
+        photos = {f"probe-{number}": frame for number, frame in enumerate(self.frames, 1)}
+        return photos if self.reference is None else {"reference": self.reference, **photos}
 
 
 def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> VerificationSession:
@@ -43,6 +51,7 @@ def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> Verifi
     other faults of what was submitted: they use up no attempt.
     """
     with taken(desk, session_id, secret, Wanted) as mine:  # (1)
+        check_agreed(mine, agreed=capture.agreed)
         try:
             answer = _compared(desk, mine, capture)  # (2)
         except (ClaimRefused, CredentialError) as error:
@@ -51,6 +60,16 @@ def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> Verifi
         desk.decided(answer.decision)
         outcome, now = answer.decision.outcome, desk.vault.clock()
         matched = outcome is Outcome.MATCH
+        report = _report(desk, mine, answer, now)
+        prepared = prepare_evidence(
+            desk.evidence_key,
+            mine,
+            capture.photos(),
+            now,
+            agreed=capture.agreed,
+            subject_id=answer.subject_id or mine.wanted.subject_id,
+            report=report,
+        )
         with desk.vault.store.writing() as tx:  # (3)
             settled = settle(
                 tx,
@@ -59,8 +78,11 @@ def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> Verifi
                 done=SessionStatus.VERIFIED if matched else None,
                 error=None if matched else answer.decision.reason.value,
                 attempts=0 if outcome is Outcome.INCONCLUSIVE else 1,
+                evidence=None if prepared is None else prepared.evidence,
             )
-            tx.sessions.add_report(_report(desk, settled, answer, now))
+            tx.sessions.add_report(report)
+            if prepared is not None:
+                keep_evidence(desk.vault, tx, prepared)
         return settled
 
 

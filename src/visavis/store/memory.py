@@ -22,7 +22,7 @@ from visavis.session import (
     Subject,
     Transaction,
 )
-from visavis.store.memory_service import Answers, ApiKeys, Outbox, Sessions
+from visavis.store.memory_service import Answers, ApiKeys, EvidenceBox, Outbox, Sessions
 from visavis.store.undo import Table
 from visavis.template import SHRED_BYTES, Secret
 
@@ -35,10 +35,22 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         consents, references, credentials = Consents(), References(), Credentials()
-        subjects, attempts, audit = Subjects(consents, references, credentials), Attempts(), Audit()
+        evidence, attempts, audit = EvidenceBox(), Attempts(), Audit()
+        subjects = Subjects(consents, references, credentials, evidence)
         keys, sessions, checks, outbox, answers = ApiKeys(), Sessions(), KeyChecks(), Outbox(), Answers()
         self._transaction = Transaction(
-            subjects, consents, references, attempts, credentials, audit, keys, sessions, checks, outbox, answers
+            subjects,
+            consents,
+            references,
+            attempts,
+            credentials,
+            audit,
+            keys,
+            sessions,
+            checks,
+            outbox,
+            answers,
+            evidence,
         )
         self._tables: tuple[Table[Any, Any], ...] = (
             subjects.rows,
@@ -56,6 +68,7 @@ class MemoryStore:
             outbox.rows,
             outbox.sites,
             answers.rows,
+            evidence.rows,
         )
 
     @contextmanager
@@ -233,9 +246,12 @@ class Credentials:
 class Subjects:
     """See the Protocol."""
 
-    def __init__(self, consents: Consents, references: References, credentials: Credentials) -> None:
+    def __init__(
+        self, consents: Consents, references: References, credentials: Credentials, evidence: EvidenceBox
+    ) -> None:
         self.rows: Table[str, Subject] = Table()
         self._consents, self._references, self._credentials = consents, references, credentials
+        self._evidence = evidence
 
     def add(self, subject: Subject) -> None:
         """See the Protocol."""
@@ -271,7 +287,7 @@ class Subjects:
 
     def _kept(self, subject_id: str, now: datetime, unused_since: datetime) -> bool:
         return (
-            bool(self._references.of(subject_id))
+            bool(self._references.of(subject_id) or self._evidence.of(subject_id=subject_id))
             or any(issued.expires_at > now for issued in self._credentials.of(subject_id))
             or any(each.withdrawn_at is None and each.given_at > unused_since for each in self._consents.of(subject_id))
         )

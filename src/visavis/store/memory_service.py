@@ -13,6 +13,7 @@ from visavis.session import (
     Delivery,
     DeliveryState,
     Endpoint,
+    Evidence,
     Happening,
     Report,
     SessionStatus,
@@ -112,9 +113,9 @@ class Sessions:
         self._drop(self.about(subject_id))
         self.answers.drop(*[each.id for each in self.answers.values() if each.subject_id == subject_id])
 
-    def prune(self, *, before: datetime) -> None:
+    def prune(self, *, now: datetime) -> None:
         """See the Protocol."""
-        self._drop(each for each in self.rows.values() if each.expires_at < before)
+        self._drop(each for each in self.rows.values() if each.kept_until <= now)
 
     def _drop(self, sessions: Iterable[AnySession]) -> None:
         for session in list(sessions):
@@ -216,6 +217,47 @@ class Answers:
     def prune(self, *, before: datetime) -> None:
         """See the Protocol."""
         self.rows.drop(*[each.id for each in self.rows.values() if each.begun_at < before])
+
+
+class EvidenceBox:
+    """See the Protocol."""
+
+    def __init__(self) -> None:
+        self.rows: Table[bytes, tuple[Evidence, bytes]] = Table()
+
+    def add(self, evidence: Evidence, sealed: bytes) -> None:
+        """See the Protocol."""
+        self.rows[evidence.id] = evidence, sealed
+
+    def get(self, evidence_id: bytes) -> Evidence | None:
+        """See the Protocol."""
+        return self.rows[evidence_id][0] if evidence_id in self.rows else None
+
+    def sealed(self, evidence_id: bytes) -> bytes | None:
+        """See the Protocol."""
+        return self.rows[evidence_id][1] if evidence_id in self.rows else None
+
+    def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
+        """See the Protocol."""
+        return sorted(each for each in self.rows if each > after)[:limit]
+
+    def of(self, *, session_id: str | None = None, subject_id: str | None = None) -> Sequence[Evidence]:
+        """See the Protocol."""
+        found = (each for each, _ in self.rows.values() if session_id in (None, each.session_id))
+        mine = (each for each in found if subject_id in (None, each.subject_id))
+        return sorted(mine, key=lambda each: (each.created_at, each.id))
+
+    def due(self, *, now: datetime) -> Sequence[Evidence]:
+        """See the Protocol."""
+        return [each for each in self.of() if each.expires_at <= now]
+
+    def unknown(self, ids: Sequence[bytes]) -> Sequence[bytes]:
+        """See the Protocol."""
+        return [each for each in ids if each not in self.rows]
+
+    def remove(self, evidence_id: bytes) -> None:
+        """See the Protocol."""
+        self.rows.drop(evidence_id)
 
 
 Dated = TypeVar("Dated", AnySession, Happening)

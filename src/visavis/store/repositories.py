@@ -97,6 +97,7 @@ class Subjects(Repository):
         mine = t.subjects.c.id
         kept = or_(
             exists().where(t.references.c.subject_id == mine),
+            exists().where(t.evidence.c.subject_id == mine),
             exists().where(t.credentials.c.subject_id == mine, t.credentials.c.expires_at > now),
             exists().where(
                 t.consents.c.subject_id == mine,

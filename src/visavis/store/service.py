@@ -31,6 +31,8 @@ from visavis.session import (
     Delivery,
     DeliveryState,
     Endpoint,
+    Evidence,
+    EvidenceTerms,
     Happening,
     HostedSession,
     Payment,
@@ -139,11 +141,11 @@ class Sessions(Repository):
         self.connection.execute(delete(t.reports).where(t.reports.c.subject_id == subject_id))
         self.connection.execute(delete(t.sessions).where(t.sessions.c.subject_id == subject_id))
 
-    def prune(self, *, before: datetime) -> None:
+    def prune(self, *, now: datetime) -> None:
         """See the Protocol."""
-        old = select(t.sessions.c.id).where(t.sessions.c.expires_at < before)
+        old = select(t.sessions.c.id).where(t.sessions.c.kept_until <= now)
         self.connection.execute(delete(t.reports).where(t.reports.c.session_id.in_(old)))
-        self.connection.execute(delete(t.sessions).where(t.sessions.c.expires_at < before))
+        self.connection.execute(delete(t.sessions).where(t.sessions.c.kept_until <= now))
 
     def _reports(self, condition: Any) -> list[Report]:
         chosen = select(t.reports).where(condition).order_by(t.reports.c.created_at, t.reports.c.id)
@@ -279,6 +281,53 @@ class Answers(Repository):
         self.connection.execute(delete(t.answers).where(t.answers.c.begun_at < before))
 
 
+_KNOWN = [column for column in t.evidence.c if column.name != "sealed"]
+
+
+class EvidenceBox(Repository):
+    """See the Protocol."""
+
+    def add(self, evidence: Evidence, sealed: bytes) -> None:
+        """See the Protocol."""
+        self.connection.execute(insert(t.evidence).values({**asdict(evidence), "sealed": sealed}))
+
+    def get(self, evidence_id: bytes) -> Evidence | None:
+        """See the Protocol."""
+        return next(iter(self._found(t.evidence.c.id == evidence_id)), None)
+
+    def sealed(self, evidence_id: bytes) -> bytes | None:
+        """See the Protocol."""
+        chosen = select(t.evidence.c.sealed).where(t.evidence.c.id == evidence_id)
+        return self.connection.execute(chosen).scalar()
+
+    def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
+        """See the Protocol."""
+        c = t.evidence.c
+        return self.connection.execute(select(c.id).where(c.id > after).order_by(c.id).limit(limit)).scalars().all()
+
+    def of(self, *, session_id: str | None = None, subject_id: str | None = None) -> Sequence[Evidence]:
+        """See the Protocol."""
+        mine = {"session_id": session_id, "subject_id": subject_id}
+        return self._found(*(t.evidence.c[name] == value for name, value in mine.items() if value is not None))
+
+    def due(self, *, now: datetime) -> Sequence[Evidence]:
+        """See the Protocol."""
+        return self._found(t.evidence.c.expires_at <= now)
+
+    def unknown(self, ids: Sequence[bytes]) -> Sequence[bytes]:
+        """See the Protocol."""
+        known = set(self.connection.execute(select(t.evidence.c.id).where(t.evidence.c.id.in_(ids))).scalars())
+        return [each for each in ids if each not in known]
+
+    def remove(self, evidence_id: bytes) -> None:
+        """See the Protocol."""
+        self.connection.execute(delete(t.evidence).where(t.evidence.c.id == evidence_id))
+
+    def _found(self, *conditions: ColumnElement[bool]) -> list[Evidence]:
+        chosen = select(*_KNOWN).where(*conditions).order_by(t.evidence.c.created_at, t.evidence.c.id)
+        return [Evidence(*row) for row in self.connection.execute(chosen)]
+
+
 def _endpoint(row: Row[Any]) -> Endpoint:
     old = row.previous_version
     return Endpoint(
@@ -313,8 +362,9 @@ def _session_values(session: AnySession) -> dict[str, Any]:
     wanted = asdict(session.wanted)
     return {
         **values_of(session, "id", "application", "attempts_left", "created_at", "expires_at", "secret_hash"),
-        **values_of(session, "last_error", "lease", "leased_until", "redacted_at"),
+        **values_of(session, "kept_until", "last_error", "lease", "leased_until", "redacted_at"),
         "kind": session.wanted.kind,
+        "evidence": None if session.evidence is None else json.dumps(asdict(session.evidence)),
         "subject_id": wanted.pop("subject_id"),
         "wanted": json.dumps(wanted),
         "status": session.status.value,
@@ -339,6 +389,8 @@ def _session(row: Row[Any]) -> AnySession:
         created_at=row.created_at,
         expires_at=row.expires_at,
         secret_hash=row.secret_hash,
+        kept_until=row.kept_until,
+        evidence=None if row.evidence is None else EvidenceTerms(**json.loads(row.evidence)),
         last_error=row.last_error,
         lease=row.lease,
         leased_until=row.leased_until,

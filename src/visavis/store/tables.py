@@ -160,8 +160,10 @@ sessions = Table(
     Column("status", String(16), nullable=False),
     Column("attempts_left", SmallInteger, nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("expires_at", Moment, nullable=False, index=True),
+    Column("expires_at", Moment, nullable=False),
     Column("secret_hash", LargeBinary(32), nullable=False),
+    Column("kept_until", Moment, nullable=False, index=True),
+    Column("evidence", Text),
     Column("last_error", String(64)),
     Column("lease", LargeBinary(16)),
     Column("leased_until", Moment),
@@ -232,6 +234,22 @@ answers = Table(
     Column("sealed", LargeBinary),
 )
 """To requests with an idempotency key."""
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("session_id", String(64), nullable=False, index=True),
+    Column("report_id", String(64)),
+    Column("subject_id", String(64), index=True),
+    Column("purpose", String(64), nullable=False),
+    Column("text_sha256", String(64), nullable=False),
+    Column("text_version", String(200), nullable=False),
+    Column("locale", String(35), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
 
 audit = Table(
     "audit",

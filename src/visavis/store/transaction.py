@@ -21,4 +21,5 @@ def transaction(connection: Connection) -> Transaction:
         r.KeyChecks(connection),
         s.Outbox(connection),
         s.Answers(connection),
+        s.EvidenceBox(connection),
     )

@@ -7,9 +7,20 @@ operator's key and the record's shred together, or a `FaceCredential`. A `Templa
 from visavis.template.claim import CLAIM_PREFIX, Claim, ClaimType
 from visavis.template.code import qr_png, qr_svg, qr_terminal, read_qr
 from visavis.template.credential import CREDENTIAL_PREFIX, FaceCredential
+from visavis.template.envelope import Envelope, check_public, public_of
 from visavis.template.holder import HOLDER_PREFIX, HolderSecret, HolderType
 from visavis.template.issuer import Issuer, base64url, jwk
-from visavis.template.keys import KEY_KINDS, FileKeys, KeyKind, Signer, key_id, open_to_others, read_key, signed
+from visavis.template.keys import (
+    KEY_BYTES,
+    KEY_KINDS,
+    FileKeys,
+    KeyKind,
+    Signer,
+    key_id,
+    open_to_others,
+    read_key,
+    signed,
+)
 from visavis.template.sealed import NO_SALT, SHRED_BYTES, OperatorKeys, SealedTemplate
 from visavis.template.secret import Secret
 from visavis.template.status import STATUS_AGE_MAX, STATUS_BITS, StatusList
@@ -19,6 +30,7 @@ __all__ = [
     "CLAIM_PREFIX",
     "CREDENTIAL_PREFIX",
     "HOLDER_PREFIX",
+    "KEY_BYTES",
     "KEY_KINDS",
     "NO_SALT",
     "SHRED_BYTES",
@@ -26,6 +38,7 @@ __all__ = [
     "STATUS_BITS",
     "Claim",
     "ClaimType",
+    "Envelope",
     "FaceCredential",
     "FileKeys",
     "HolderSecret",
@@ -39,9 +52,11 @@ __all__ = [
     "StatusList",
     "Template",
     "base64url",
+    "check_public",
     "jwk",
     "key_id",
     "open_to_others",
+    "public_of",
     "qr_png",
     "qr_svg",
     "qr_terminal",

@@ -8,6 +8,7 @@ history.replaceState(null, "", location.pathname);
 let enrolling = false;
 const form = /** @type {HTMLFormElement} */ (document.getElementById("capture"));
 const said = /** @type {HTMLElement} */ (document.getElementById("said"));
+const agreed = /** @type {HTMLInputElement} */ (form.elements.namedItem("evidence_agreed"));
 const asked = /** @type {HTMLElement} */ (document.getElementById("asked"));
 
 /** What is said of the codes that the service answers with. @type {Record<string, string>} */
@@ -58,7 +59,7 @@ function hand(codes) {
   place.hidden = codes.length === 0;
 }
 
-/** @param {{status: string, kind: string, against: string | null, last_error: string | null, transaction: {amount: string, currency: string, payee: string} | null, codes?: {name: keyof typeof CODES, svg: string}[]}} answer */
+/** @param {{status: string, kind: string, against: string | null, last_error: string | null, transaction: {amount: string, currency: string, payee: string} | null, evidence: {text: string, locale: string, retention_days: number} | null, codes?: {name: keyof typeof CODES, svg: string}[]}} answer */
 function show(answer) {
   if (answer.transaction) {
     const { amount, currency, payee } = answer.transaction;
@@ -76,6 +77,14 @@ function show(answer) {
       input.disabled = !mine;
       input.required = mine && !("optional" in input.dataset);
     }
+  }
+  if (answer.evidence) {
+    const terms = /** @type {HTMLElement} */ (document.getElementById("terms"));
+    terms.textContent = answer.evidence.text;
+    terms.lang = answer.evidence.locale;
+    /** @type {HTMLElement} */ (document.getElementById("days")).textContent = String(answer.evidence.retention_days);
+    /** @type {HTMLElement} */ (document.getElementById("evidence")).hidden = false;
+    agreed.disabled = false;
   }
   if (!open) say(answer.status);
   else if (answer.last_error) say(answer.last_error);
@@ -95,8 +104,9 @@ form.addEventListener("submit", async (event) => {
   const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
   const body = new FormData();
   for (const input of form.querySelectorAll("input")) {
-    if (!input.disabled) for (const file of input.files ?? []) body.append(input.name, file);
+    if (input !== agreed && !input.disabled) for (const file of input.files ?? []) body.append(input.name, file);
   }
+  if (agreed.checked) body.append(agreed.name, agreed.value);
   button.disabled = true;
   said.textContent = WORDS.processing;
   try {

@@ -1,4 +1,4 @@
-"""The service's tables (API keys, sessions, reports, webhooks, answers), and what the operator's keys are known by."""
+"""The service's tables (API keys, sessions, reports, evidence, webhooks, answers), and what the operator's keys are known by."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -38,6 +38,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("kept_until", sa.BigInteger(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=True),
         sa.Column("last_error", sa.String(length=64), nullable=True),
         sa.Column("lease", sa.LargeBinary(length=16), nullable=True),
         sa.Column("leased_until", sa.BigInteger(), nullable=True),
@@ -45,7 +47,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_sessions"),
     )
     op.create_index("ix_sessions_subject_id", "sessions", ["subject_id"], unique=False)
-    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"], unique=False)
+    op.create_index("ix_sessions_kept_until", "sessions", ["kept_until"], unique=False)
     op.create_index("ix_sessions_application", "sessions", ["application", "kind", "created_at", "id"], unique=False)
     still_open = sa.text("status IN ('requires_input', 'processing')")
     op.create_index(
@@ -78,6 +80,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_answers"),
     )
     op.create_index("ix_answers_begun_at", "answers", ["begun_at"], unique=False)
+    _evidence()
+
+
+def _evidence() -> None:
+    op.create_table(
+        "evidence",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("session_id", sa.String(length=64), nullable=False),
+        sa.Column("report_id", sa.String(length=64), nullable=True),
+        sa.Column("subject_id", sa.String(length=64), nullable=True),
+        sa.Column("purpose", sa.String(length=64), nullable=False),
+        sa.Column("text_sha256", sa.String(length=64), nullable=False),
+        sa.Column("text_version", sa.String(length=200), nullable=False),
+        sa.Column("locale", sa.String(length=35), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_evidence"),
+    )
+    for column in ("session_id", "subject_id", "expires_at"):
+        op.create_index(f"ix_evidence_{column}", "evidence", [column], unique=False)
 
 
 def _outbox() -> None:
