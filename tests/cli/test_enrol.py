@@ -431,7 +431,7 @@ class TestSubject:
         environment = {"VISAVIS_FOLDER": str(place / "installation")}
         assert process("subject", "withdraw", "account P001", stdin=b"n\n", environment=environment).code == 3
         answer = process("subject", "withdraw", "account P001", stdin=b"y\n", environment=environment)
-        assert answer.out == "withdrew 1 consents, destroyed 1 references, revoked 0 credentials\n"
+        assert answer.out == "withdrew 1 consents, destroyed 1 references and 0 pieces of evidence, revoked 0 credentials\n"
         assert call("verify", "--claim", claim, photos / "P001-casual.jpg").fault.endswith("[claim_refused]")
         swept = call("subject", "sweep", "--json").json
         assert [len(receipt["signature"]) for receipt in swept.pop("subjects")] == [128]

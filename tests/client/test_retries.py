@@ -110,7 +110,7 @@ class TestPosts:
     def test_an_answer_that_is_being_made_is_waited_for(self, make_client: MakeClient, broken: Failing) -> None:
         """However often: the first answer was lost, and the service is still at work."""
         client = make_client(broken.url, KEY, retries=1)
-        made = answer(200, b'{"consents": 1, "references": 1, "credentials": 0}')
+        made = answer(200, b'{"consents": 1, "references": 1, "credentials": 0, "evidence": 0}')
         broken.will(HANG_UP, *[problem(409, "idempotency_unfinished", Retry_After="0")] * 4, made)
         assert client.subjects.withdraw_consent("sub_1", purpose="door").consents == 1
         assert len(broken.asked) == 6

@@ -136,7 +136,7 @@ class EvidenceTerms:
     """Under which photos are kept as evidence, if the person agrees. text: what they are shown. locale: BCP 47. retention_days:
     after so many days they are erased."""
 
-    text: str
+    text: str = field(repr=False)
     version: str
     locale: str
     retention_days: int
