@@ -19,14 +19,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlalchemy import insert
 
+from timing import auc
 from visavis.decision import PhotoReport
 from visavis.embedding import Embedding
 from visavis.errors import ClaimRefused
@@ -107,24 +109,13 @@ class Bench:
         """Refusals of a wrong claim for the record there is, and for one that there is not, in random order."""
         wrong = [Claim(self.claim.record_id, Secret.random(), ClaimType.RANDOM).text() for _ in range(trials)]
         unknown = [Claim(secrets.token_bytes(16), Secret.random(), ClaimType.RANDOM).text() for _ in range(trials)]
-        order = np.random.default_rng(2).permutation(2 * trials)
-        claims = wrong + unknown
-        times = np.empty(2 * trials)
-        for number in order:
-            started = time.perf_counter_ns()
-            try:
-                self.verify(claims[number])
-            except ClaimRefused:
-                times[number] = time.perf_counter_ns() - started
-        return _auc(times[:trials], times[trials:])
+        return auc(
+            [partial(self._refuse, claim) for claim in wrong], [partial(self._refuse, claim) for claim in unknown]
+        )
 
-
-def _auc(one: np.ndarray, other: np.ndarray) -> float:
-    """The share of pairs in which the first took longer."""
-    ordered = np.sort(other)
-    below = np.searchsorted(ordered, one, side="left")
-    upto = np.searchsorted(ordered, one, side="right")
-    return float((below + upto).mean() / (2 * len(other)))
+    def _refuse(self, claim: str) -> None:
+        with suppress(ClaimRefused):
+            self.verify(claim)
 
 
 def fill(database: Database, count: int, now: datetime) -> None:

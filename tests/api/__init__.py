@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
-import uvicorn
 
-from visavis.api import Service, make_app
+from visavis.api import Service, server_of
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,7 @@ class Running:
 def running(service: Service) -> Iterator[Running]:
     """Serve for the length of the block."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(make_app(service), log_config=None, lifespan="on", timeout_graceful_shutdown=5)
-        server = uvicorn.Server(config)
+        server = server_of(service, log_config=None, timeout_graceful_shutdown=5)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
         thread.start()
         try:

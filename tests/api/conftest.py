@@ -5,7 +5,7 @@ import pytest
 
 from tests.api import Running, running
 from tests.session import Prepared
-from tests.session.conftest import clock, make_vault, vault
+from tests.session.conftest import MakeVault, clock, make_vault, memory_vault
 from visavis.api import Service
 from visavis.api.courier import Courier
 from visavis.api.metrics import Metrics
@@ -13,7 +13,13 @@ from visavis.api.service import Room
 from visavis.session import Desk, FreshStatusList, Issuing, Models, Scope, Trust, Vault, make_api_key
 from visavis.template import FileKeys, Issuer
 
-__all__ = ["clock", "make_vault", "vault"]
+__all__ = ["clock", "make_vault", "memory_vault"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def vault(request: pytest.FixtureRequest, make_vault: MakeVault) -> Vault:
+    """A vault over each database that a service may have, in turn."""
+    return make_vault(request.param)
 
 
 @pytest.fixture

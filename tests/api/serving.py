@@ -4,16 +4,13 @@ Arguments: the installation's folder, the port, and how many seconds its clock i
 folder the environment's CRASH_DATABASE tells.
 """
 
-import asyncio
 import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import uvicorn
-
 from tests.session import Prepared
-from visavis.api import Service, make_app
+from visavis.api import Service, server_of
 from visavis.api.courier import Courier
 from visavis.api.metrics import Metrics
 from visavis.api.service import Rates, Room
@@ -43,8 +40,7 @@ def main(folder: Path, port: int, ahead_s: float) -> None:
     service = Service(
         desk, "https://verify.example", Room(64), lambda: keys.public_keys("report"), courier, metrics, rates=MANY
     )
-    config = uvicorn.Config(make_app(service), host="127.0.0.1", port=port, log_config=None)
-    asyncio.run(uvicorn.Server(config).serve())
+    server_of(service, host="127.0.0.1", port=port, log_config=None).run()
 
 
 if __name__ == "__main__":

@@ -431,12 +431,15 @@ class TestSubject:
         environment = {"VISAVIS_FOLDER": str(place / "installation")}
         assert process("subject", "withdraw", "account P001", stdin=b"n\n", environment=environment).code == 3
         answer = process("subject", "withdraw", "account P001", stdin=b"y\n", environment=environment)
-        assert answer.out == "withdrew 1 consents, destroyed 1 references and 0 pieces of evidence, revoked 0 credentials\n"
+        assert (
+            answer.out
+            == "withdrew 1 consents, destroyed 1 references and 0 pieces of evidence, revoked 0 credentials\n"
+        )
         assert call("verify", "--claim", claim, photos / "P001-casual.jpg").fault.endswith("[claim_refused]")
         swept = call("subject", "sweep", "--json").json
         assert [len(receipt["signature"]) for receipt in swept.pop("subjects")] == [128]
-        assert swept == {"references": 0, "orphans": 0, "shreds": 0}
-        assert call("subject", "sweep").out.endswith("0 shreds without a reference; erased 0 subjects\n")
+        assert swept == {"references": 0, "orphans": 0, "shreds": 0, "evidence": 0}
+        assert call("subject", "sweep").out.endswith("0 pieces of evidence; erased 0 subjects\n")
 
     def test_what_holds_personal_data_goes_to_a_new_file_of_its_owners(self, place: Path, photos: Path) -> None:
         enrol(place, photos)

@@ -75,9 +75,9 @@ class Rates:
 @dataclass(frozen=True)
 class Service:
     """desk: what sessions are conducted with. base_url: where clients reach the service, without a slash at its end. room: for
-    requests with photos. public_keys: of the reports, newest last. courier: sends events. body_max: bytes of a request. body_s:
-    for how long one is waited for. intake: for all bodies together. rates: how often one may ask.
-    tracer: for traces, where they are kept."""
+    requests with photos. public_keys: of the reports, newest last. courier: sends events. body_max: bytes of a request's body.
+    body_s, headers_s: for how long body and headers are waited for. intake: for all bodies together. rates: how often one may
+    ask. tracer: for traces, where they are kept."""
 
     desk: Desk
     base_url: str
@@ -87,6 +87,7 @@ class Service:
     metrics: Metrics
     body_max: int = 32 * 1024 * 1024
     body_s: float = 20.0
+    headers_s: float = 10.0
     intake: Intake = field(default_factory=lambda: Intake(1024 * 1024 * 1024))
     rates: Rates = Rates()
     tracer: "Tracer | None" = None

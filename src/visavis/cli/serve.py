@@ -97,9 +97,7 @@ def serve(
     Put a proxy with TLS before it. Exit code: 0 stopped, 3 fault or wrong use.
     """
     try:
-        import uvicorn
-
-        from visavis.api import Service, make_app
+        from visavis.api import Service, server_of
         from visavis.api.courier import Courier
         from visavis.api.log import configured
         from visavis.api.metrics import Metrics
@@ -130,18 +128,7 @@ def serve(
             tracer=_tracer() if traces else None,
         )
         signal.signal(signal.SIGTERM, _stop)  # which the server raises again when it has stopped
-        uvicorn.run(
-            make_app(service),
-            host=host,
-            port=port,
-            log_config=configured(),
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=10,
-            timeout_graceful_shutdown=20,
-            h11_max_incomplete_event_size=16_384,
-            limit_concurrency=1000,
-        )
+        server_of(service, host=host, port=port, log_config=configured()).run()
     return 0
 
 
