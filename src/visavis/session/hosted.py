@@ -169,9 +169,9 @@ def sessions_of(
 def shown_to(desk: Desk, session_id: str, secret: str) -> AnySession:
     """The session, to the client who holds its secret. Raises ClientSecretRefused, also for one that is not there."""
     with desk.vault.store.reading() as tx:
-        session = tx.sessions.get(session_id)
-    same = hmac.compare_digest(_hash(secret), bytes(32) if session is None else session.secret_hash)
-    if session is None or not same:
+        same = hmac.compare_digest(_hash(secret), tx.sessions.hash_of(session_id))
+        session = tx.sessions.get(session_id) if same else None
+    if session is None:
         raise ClientSecretRefused("this is not the secret of a session")
     return _as_of(session, desk.vault.clock())
 

@@ -185,6 +185,9 @@ class ApiKeys(Protocol):
     def get(self, key_id: str) -> ApiKey | None:
         """The key with this id."""
 
+    def hash_of(self, key_id: str) -> bytes:
+        """The hash of the key's text, after the same work zeros where there is none."""
+
     def all(self) -> Sequence[ApiKey]:
         """All of them, oldest first."""
 
@@ -203,6 +206,9 @@ class Sessions(Protocol):
 
     def get(self, session_id: str) -> AnySession | None:
         """The session with this id."""
+
+    def hash_of(self, session_id: str) -> bytes:
+        """The hash of the client's secret, after the same work zeros where there is none."""
 
     def page(self, application: str, kind: str, *, before: str | None = None, limit: int = 100) -> Sequence[AnySession]:
         """An application's sessions of a kind, newest first, from the one behind `before` on."""

@@ -20,6 +20,8 @@ from visavis.session import (
 )
 from visavis.store.undo import Table
 
+_ZEROS = bytes(32)
+
 
 class ApiKeys:
     """See the Protocol."""
@@ -34,6 +36,11 @@ class ApiKeys:
     def get(self, key_id: str) -> ApiKey | None:
         """See the Protocol."""
         return self.rows.get(key_id)
+
+    def hash_of(self, key_id: str) -> bytes:
+        """See the Protocol."""
+        key = self.rows.get(key_id)
+        return _ZEROS if key is None else key.hash
 
     def all(self) -> Sequence[ApiKey]:
         """See the Protocol."""
@@ -64,6 +71,11 @@ class Sessions:
     def get(self, session_id: str) -> AnySession | None:
         """See the Protocol."""
         return self.rows.get(session_id)
+
+    def hash_of(self, session_id: str) -> bytes:
+        """See the Protocol."""
+        session = self.rows.get(session_id)
+        return _ZEROS if session is None else session.secret_hash
 
     def page(self, application: str, kind: str, *, before: str | None = None, limit: int = 100) -> Sequence[AnySession]:
         """See the Protocol."""

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
+    Connection,
     Row,
     Select,
     Table,
@@ -48,6 +50,7 @@ from visavis.store import tables as t
 from visavis.store.repositories import Repository, values_of
 
 _PAGE = 1000
+_HASH_BYTES = 32
 _PENDING = t.deliveries.c.state == literal_column("'pending'")
 
 
@@ -63,6 +66,10 @@ class ApiKeys(Repository):
         """See the Protocol."""
         row = self.connection.execute(select(t.api_keys).where(t.api_keys.c.id == key_id)).first()
         return None if row is None else _api_key(row)
+
+    def hash_of(self, key_id: str) -> bytes:
+        """See the Protocol."""
+        return _hash_of(self.connection, t.api_keys.c.hash, t.api_keys.c.id == key_id)
 
     def all(self) -> Sequence[ApiKey]:
         """See the Protocol."""
@@ -89,6 +96,10 @@ class Sessions(Repository):
         """See the Protocol."""
         row = self.connection.execute(select(t.sessions).where(t.sessions.c.id == session_id)).first()
         return None if row is None else _session(row)
+
+    def hash_of(self, session_id: str) -> bytes:
+        """See the Protocol."""
+        return _hash_of(self.connection, t.sessions.c.secret_hash, t.sessions.c.id == session_id)
 
     def page(self, application: str, kind: str, *, before: str | None = None, limit: int = 100) -> Sequence[AnySession]:
         """See the Protocol."""
@@ -326,6 +337,12 @@ class EvidenceBox(Repository):
     def _found(self, *conditions: ColumnElement[bool]) -> list[Evidence]:
         chosen = select(*_KNOWN).where(*conditions).order_by(t.evidence.c.created_at, t.evidence.c.id)
         return [Evidence(*row) for row in self.connection.execute(chosen)]
+
+
+def _hash_of(connection: Connection, column: Column[bytes], condition: ColumnElement[bool]) -> bytes:
+    """The hash in the row that fits, or zeros: one row is read either way, so that the time does not tell which it was."""
+    chosen = select(column).where(condition).scalar_subquery()
+    return bytes(connection.execute(select(func.coalesce(chosen, bytes(_HASH_BYTES)))).scalar_one())
 
 
 def _endpoint(row: Row[Any]) -> Endpoint:

@@ -147,6 +147,7 @@ api_keys = Table(
     Column("created_at", Moment, nullable=False),
     Column("last_used_at", Moment),
     Column("revoked_at", Moment),
+    sqlite_with_rowid=False,
 )
 
 sessions = Table(
@@ -168,6 +169,7 @@ sessions = Table(
     Column("lease", LargeBinary(16)),
     Column("leased_until", Moment),
     Column("redacted_at", Moment),
+    sqlite_with_rowid=False,
 )
 Index("ix_sessions_application", sessions.c.application, sessions.c.kind, sessions.c.created_at, sessions.c.id)
 _OPEN = sessions.c.status.in_(["requires_input", "processing"])

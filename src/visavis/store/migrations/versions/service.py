@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("last_used_at", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_api_keys"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "sessions",
@@ -45,6 +46,7 @@ def upgrade() -> None:
         sa.Column("leased_until", sa.BigInteger(), nullable=True),
         sa.Column("redacted_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_sessions"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_sessions_subject_id", "sessions", ["subject_id"], unique=False)
     op.create_index("ix_sessions_kept_until", "sessions", ["kept_until"], unique=False)
