@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from tests.overheard import Overheard, listen
 from tests.store import postgresql
 from visavis.verifier import Verifier
 from visavis.weights import Cache, ModelStore, Places, available_threads, make_engine
@@ -22,6 +23,15 @@ hypothesis.settings.load_profile("unhurried")
 
 LONG = bool(os.environ.get("VISAVIS_SOAK"))
 """Whether the long counts run: scripts/soak."""
+
+OVERHEARD = Overheard()
+listen(OVERHEARD)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What was said is looked through when all has been said."""
+    items.sort(key=lambda item: item.path.name == "test_overheard.py")
+
 
 PEOPLE = tuple(f"P{number:03d}" for number in range(1, 11))
 
