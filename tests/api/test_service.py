@@ -4,6 +4,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -143,6 +144,39 @@ class TestFlow:
             assert (receipt["subject"], receipt["references"]) == (mine, 1)
             for response in (shop.delete(f"/v1/subjects/{mine}"), shop.get(f"/v1/subjects/{mine}/export")):
                 problem(response, 404, "subject_unknown")
+
+
+class TestReturn:
+    def test_the_client_is_told_where_to_go_back_to(self, server: Running, api_key: str) -> None:
+        back = "https://shop.example/orders/77?from=visavis"
+        with server.client(api_key) as shop:
+            session = opened(shop, return_url=back)
+            assert shop.get(f"/v1/verification_sessions/{session['id']}").json()["return_url"] == back
+        seen = submitted(server, session, probe=ANNA.photo(1), reference=ANNA.photo()).json()
+        assert (seen["status"], seen["return_url"]) == ("verified", back)
+
+    @pytest.mark.parametrize(
+        "url",
+        ["javascript:alert(1)", "data:text/html,x", "//shop.example/", "/orders", "https://", "https://a@shop.example/",
+         "https://shop.example/\n", "https://shop.example/ x", "ftp://shop.example/", "https://shop.example/" + 2000 * "a"],
+    )  # fmt: skip
+    def test_what_is_no_address_is_none_to_go_to(self, server: Running, api_key: str, url: str) -> None:
+        body = {"purpose": "door", "against": "upload", "return_url": url}
+        with server.client(api_key) as shop:
+            problem(shop.post("/v1/verification_sessions", json=body), 422, "input_invalid")
+
+
+class TestReadiness:
+    def test_it_is_not_ready_while_a_file_is_elsewhere(self, tmp_path: Path, server: Running) -> None:
+        shreds, elsewhere = tmp_path / "shreds.db", tmp_path / "elsewhere"
+        with server.client() as anyone:
+            assert anyone.get("/readyz").status_code == 200
+            shreds.rename(elsewhere)
+            told = problem(anyone.get("/readyz"), 503, "store_unusable")
+            assert "shreds" not in told["detail"]
+            assert anyone.get("/livez").status_code == 200
+            elsewhere.rename(shreds)
+            assert anyone.get("/readyz").status_code == 200
 
 
 class TestAccess:

@@ -217,7 +217,7 @@ class TestAddresses:
             "https://shop.example:99999/",
             "https://sh op.example/",
             "https://shöp.example/",
-            "https://shop.example/" + "x" * 500,
+            "https://shop.example/" + "x" * 2_000,
         ],
     )
     def test_what_is_no_address_for_events_is_refused(

@@ -3,6 +3,7 @@ import signal
 import socket
 import subprocess
 import time
+from base64 import urlsafe_b64decode
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,10 +11,31 @@ import httpx
 import pytest
 
 from tests.cli import call, command
+from tests.session import Person, Prepared, consent_text
+from tests.store import issued
 from tests.store.test_database import SERVICE
-from visavis.cli.serve import SCOPES
-from visavis.session import Scope
+from visavis.cli.installation import Opened, opened
+from visavis.cli.serve import SCOPES, Others, make_desk
+from visavis.errors import StoreUnusable
+from visavis.session import (
+    Against,
+    Capture,
+    Desk,
+    Models,
+    Scope,
+    SessionStatus,
+    VerificationSession,
+    Wanted,
+    Yields,
+    enrol,
+    open_enrolment,
+    open_session,
+    reports_of,
+    submit,
+)
 from visavis.store import Database
+
+ANNA = Person(1)
 
 
 @pytest.fixture
@@ -83,6 +105,33 @@ class TestServe:
         assert [each["status"] for each in told if each.get("route") == "/v1/comparisons"] == [200, 422]
         assert key not in lines
 
+    def test_credentials_of_another_issuer_are_taken_where_it_is_named(self, folder: Path, tmp_path: Path) -> None:
+        there, listed = tmp_path / "there", tmp_path / "list"
+        call(
+            "init", "--folder", there, "--issuer", "https://issuer.example", "--status-list", "https://issuer.example/l"
+        )
+        call("init", "--folder", folder)
+        (tmp_path / "issuer.json").write_text(call("credential", "issuer", "--folder", there).out)
+        with opened(there) as place:
+            codes = credential_of(place, ANNA)
+        assert call("credential", "status-list", "--out", listed, "--folder", there).code == 0
+        others = Others((tmp_path / "issuer.json",), (listed,), (there / "keys" / "verifier-0001.key",))
+        with opened(folder) as place:
+            desk = make_desk(place, Models(Prepared()), "https://verify.example", others=others)
+            with place.vault.store.writing() as tx:  # of one's own, with the same id
+                tx.credentials.add(issued("sub_1", cti=bytes.fromhex(codes["cti"])))
+            session = shown(desk, codes)
+            assert session.status is SessionStatus.VERIFIED
+            (report,) = reports_of(desk, session.id, application="shop")
+            claims = json.loads(urlsafe_b64decode(report.jws.split(".")[1] + "=="))
+            assert (claims["credential"], claims["credential_issuer"]) == (codes["cti"], "https://issuer.example")
+            assert "sub" not in claims
+            listed.unlink()
+            with pytest.raises(StoreUnusable):
+                shown(desk, codes)
+            with pytest.raises(StoreUnusable, match="list"):
+                make_desk(place, Models(Prepared()), "https://verify.example", others=others)
+
     def test_an_address_that_is_none(self, folder: Path) -> None:
         call("init", "--folder", folder)
         fault = call("serve", "--base-url", "verify.example", "--folder", folder).fault
@@ -106,6 +155,27 @@ class TestServe:
         assert call("migrate", "--folder", folder).code == 0
         assert call("api-key", "list", "--folder", folder, "--json").json == []
         assert call("keys", "list", "--folder", folder, "--json").json["versions"]["report"] == [1]
+
+
+def credential_of(place: Opened, person: Person) -> dict[str, str]:
+    """The codes of a credential that is issued to a person, and its id."""
+    desk = make_desk(place, Models(Prepared()), "https://issuer.example")
+    consent = consent_text()
+    session, secret = open_enrolment(
+        desk, application="shop", subject="anna", consent=consent, recorded_by="me", yields=Yields.CREDENTIAL
+    )
+    done = enrol(desk, session.id, secret, [person.photo()])
+    with place.vault.store.reading() as tx:
+        (known,) = tx.credentials.of(session.wanted.subject_id)
+    return {"credential": done.credential or "", "holder": done.holder or "", "cti": known.cti.hex()}
+
+
+def shown(desk: Desk, codes: dict[str, str]) -> VerificationSession:
+    """A session to which they are submitted."""
+    wanted = Wanted("door", "1e-4", Against.CREDENTIAL)
+    session, secret = open_session(desk, application="shop", wanted=wanted)
+    capture = Capture([ANNA.photo(1)], credential=codes["credential"], holder=codes["holder"])
+    return submit(desk, session.id, secret, capture)
 
 
 def until_it_answers(client: httpx.Client) -> None:

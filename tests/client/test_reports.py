@@ -48,6 +48,7 @@ CLAIMS = {
     "session_created_at": "2027-01-15T08:00:00.000000Z",
     "sub": "sub_1",
     "credential": None,
+    "credential_issuer": None,
     "purpose": "payment",
     "against": "subject",
     "transaction": {"amount": "12.50", "currency": "EUR", "payee": "Bakery"},

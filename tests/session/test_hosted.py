@@ -173,7 +173,7 @@ class TestAnswer:
         with pytest.raises(InputInvalid, match="no issuer is trusted"):
             opened(desk, against=Against.CREDENTIAL)
         trust = Trust([issuer], [sign_status_list(vault, issuer, office.signer)], keys.verifier_keys())
-        desk = replace(desk, trust=lambda: trust)
+        desk = replace(desk, trust=lambda: trust, issuing=office)
         session, secret = opened(desk, against=Against.CREDENTIAL)
         shown = capture(ANNA, credential=credential.text(), holder=holder.text())
         wrong = replace(trust, status_lists=[])

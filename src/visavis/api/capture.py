@@ -119,4 +119,5 @@ def _plain(session: AnySession) -> dict[str, Any]:
         "attempts_left": session.attempts_left,
         "last_error": session.last_error,
         "evidence": m.EvidenceTerms.of(session),
+        "return_url": session.return_url,
     }

@@ -9,7 +9,7 @@ from pydantic import Field
 from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.service import Service
-from visavis.api.sessions import After, Body, EvidenceBody, Limit, Locale, Purpose, Whole
+from visavis.api.sessions import After, Body, EvidenceBody, Limit, Locale, Purpose, ReturnUrl, Whole
 from visavis.errors import InputInvalid
 from visavis.session import (
     ApiKey,
@@ -54,6 +54,7 @@ class EnrolmentBody(Body):
     attempts: Whole = Field(5, ge=1, le=10)
     expires_in_s: Whole = Field(1_800, ge=30, le=86_400)
     evidence: EvidenceBody | None = None
+    return_url: ReturnUrl = None
 
 
 def router(service: Service) -> APIRouter:
@@ -76,6 +77,7 @@ def router(service: Service) -> APIRouter:
             attempts=body.attempts,
             life=timedelta(seconds=body.expires_in_s),
             evidence=None if body.evidence is None else body.evidence.terms(),
+            return_url=body.return_url,
         )
         return m.OpenedEnrolment.of(session, client_secret=secret, url=service.page_url(session.id, secret))
 

@@ -198,6 +198,7 @@ class Session(Answer):
     attempts_left: int
     last_error: str | None = Field(description="The code of what the last submission lacked.")
     evidence: EvidenceTerms | None
+    return_url: str | None
     created_at: Time = Field(description=_TIME)
     expires_at: Time = Field(description=_TIME)
 
@@ -315,6 +316,7 @@ class Capture(Answer):
     yields: Literal["reference", "credential"] | None
     transaction: Transaction | None
     evidence: EvidenceTerms | None
+    return_url: str | None
     attempts_left: int
     last_error: str | None
 
@@ -561,6 +563,7 @@ def _session(session: s.VerificationSession | s.EnrolmentSession) -> dict[str, A
         "attempts_left": session.attempts_left,
         "last_error": session.last_error,
         "evidence": EvidenceTerms.of(session),
+        "return_url": session.return_url,
         "created_at": s.stamp(session.created_at),
         "expires_at": s.stamp(session.expires_at),
     }

@@ -38,6 +38,13 @@ Locale = Annotated[
     str,
     Field(examples=["en"], description="BCP 47", max_length=35, pattern="^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*$"),
 ]
+ReturnUrl = Annotated[
+    str | None,
+    Field(
+        description="Where the page sends the user when the session is over.",
+        examples=["https://shop.example/orders/77"],
+    ),
+]
 PolicyName = Annotated[str, Field(description="A policy's name, as `/v1/policies` lists them.", max_length=64)]
 
 
@@ -88,6 +95,7 @@ class SessionBody(Body):
     nonce: str | None = Field(None, min_length=1, max_length=200)
     transaction: TransactionBody | None = None
     evidence: EvidenceBody | None = None
+    return_url: ReturnUrl = None
 
 
 def router(service: Service) -> APIRouter:
@@ -106,6 +114,7 @@ def router(service: Service) -> APIRouter:
             attempts=body.attempts,
             life=timedelta(seconds=body.expires_in_s),
             evidence=None if body.evidence is None else body.evidence.terms(),
+            return_url=body.return_url,
         )
         return m.OpenedVerificationSession.of(session, client_secret=secret, url=service.page_url(session.id, secret))
 

@@ -30,7 +30,7 @@ Owner = Annotated[ApiKey, Depends(needs(Scope.WEBHOOKS))]
 Reader = Annotated[ApiKey, Depends(needs(Scope.EVENTS))]
 
 
-Url = Annotated[str, Field(examples=["https://shop.example/webhooks"], max_length=500, pattern="^https?://[!-~]+$")]
+Url = Annotated[str, Field(examples=["https://shop.example/webhooks"], max_length=2_000, pattern="^https?://[!-~]+$")]
 EventType = Annotated[str, Field(json_schema_extra={"enum": list(EVENT_TYPES)})]
 
 

@@ -91,17 +91,28 @@ class Against:
     def _trust(self, place: Opened | None) -> "Trust":
         """What was named, and the installation's own for what was not."""
         from visavis.session import Trust
-        from visavis.template import Issuer, key_id, read_key
 
-        issuers = [Issuer.from_json(read_text(path)) for path in self.issuers]
-        lists = [_bytes(path) for path in self.status_lists]
-        keys = {key_id(key.view): key for key in map(read_key, self.verifier_keys)}
-        if place is not None:
-            own = place.installation.status_list_file
-            issuers = issuers or [own_issuer(place)]
-            lists = lists or [_bytes(path) for path in (own,) if path.exists()]
-            keys = keys or dict(place.keys.verifier_keys())
-        return Trust(issuers, lists, keys)
+        named = named_trust(self.issuers, self.status_lists, self.verifier_keys)
+        if place is None:
+            return named
+        own = place.installation.status_list_file
+        return Trust(
+            named.issuers or [own_issuer(place)],
+            named.status_lists or [_bytes(path) for path in (own,) if path.exists()],
+            named.verifier_keys or place.keys.verifier_keys(),
+        )
+
+
+def named_trust(issuers: Sequence[Path], status_lists: Sequence[Path], verifier_keys: Sequence[Path]) -> "Trust":
+    """What the files say. Raises InputInvalid, KeyUnusable and what `Issuer.from_json` raises."""
+    from visavis.session import Trust
+    from visavis.template import Issuer, key_id, read_key
+
+    return Trust(
+        [Issuer.from_json(read_text(path)) for path in issuers],
+        [_bytes(path) for path in status_lists],
+        {key_id(key.view): key for key in map(read_key, verifier_keys)},
+    )
 
 
 def _bytes(path: Path) -> bytes:

@@ -2,23 +2,26 @@
 
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
+from visavis.cli.against import named_trust
 from visavis.cli.common import engine_options, json_option, make_models, print_json
 from visavis.cli.credential import own_issuer
 from visavis.cli.evidence import read_public
 from visavis.cli.installation import Opened, folder_option, opened
-from visavis.errors import ExtraMissing, InputInvalid
+from visavis.errors import ExtraMissing, InputInvalid, StoreUnusable
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from visavis.decision import Decision
-    from visavis.session import Desk, Models
+    from visavis.session import Desk, Models, Trust
+    from visavis.template import FileKeys
 
 SCOPES = (
     "verification_sessions",
@@ -35,8 +38,28 @@ SCOPES = (
 )
 
 
+FILE = click.Path(dir_okay=False, path_type=Path)
 _IN_HAND = 2
 """Photos in hand a thread: a third would make a batch faster by 6 %, and the server wait for Python."""
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Issuers besides the installation's own, as files."""
+
+    issuers: tuple[Path, ...] = ()
+    status_lists: tuple[Path, ...] = ()
+    verifier_keys: tuple[Path, ...] = ()
+
+    def trust(self, keys: "FileKeys") -> "Trust":
+        """What the files say now. keys: the installation's own verifier keys are meant where none are named."""
+        from visavis.session import Trust
+
+        try:
+            named = named_trust(self.issuers, self.status_lists, self.verifier_keys)
+        except InputInvalid as error:
+            raise StoreUnusable(str(error)) from error  # for the log, and not for who shows a credential
+        return Trust(named.issuers, named.status_lists, named.verifier_keys or keys.verifier_keys())
 
 
 @click.command()
@@ -69,10 +92,34 @@ _IN_HAND = 2
     "--evidence-key",
     "evidence_file",
     envvar="VISAVIS_EVIDENCE_KEY",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE.pub",
     help="Keep photos where application and person agree to it, sealed for this key; `visavis evidence keygen` makes one.  "
     "[env VISAVIS_EVIDENCE_KEY]",
+)
+@click.option(
+    "--issuer",
+    "issuers",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Another issuer whose credentials are trusted too.",
+)
+@click.option(
+    "--status-list",
+    "status_lists",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Where that issuer's newest status list is put, at least once a day; it is read anew for each credential.",
+)
+@click.option(
+    "--verifier-key",
+    "verifier_keys",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Verifier key that its credentials are made for.  [default: the installation's own]",
 )
 @click.option("--traces", is_flag=True, help="Send traces by OpenTelemetry, as the variables OTEL_EXPORTER_OTLP_… say.")
 @folder_option
@@ -86,6 +133,9 @@ def serve(
     photos_waiting: int | None,
     requests_per_minute: int,
     evidence_file: Path | None,
+    issuers: tuple[Path, ...],
+    status_lists: tuple[Path, ...],
+    verifier_keys: tuple[Path, ...],
     traces: bool,
     folder: Path | None,
     engine: str | None,
@@ -114,11 +164,12 @@ def serve(
             "a password on the command line can be read by others; put it into VISAVIS_DATABASE, or PGPASSFILE"
         )
     evidence_key = None if evidence_file is None else read_public(evidence_file)
+    others = Others(issuers, status_lists, verifier_keys)
     with opened(folder, database) as place, make_models(engine, threads, model, in_hand=_IN_HAND) as models:
         models.current.policy_for("1e-4")  # a model without a calibration table is told now
         metrics = Metrics()
         service = Service(
-            make_desk(place, models, reached, metrics.decided, evidence_key),
+            make_desk(place, models, reached, metrics.decided, evidence_key, others),
             reached,
             Room(photos_waiting or 8 * models.current.threads),
             lambda: place.keys.public_keys("report"),
@@ -152,23 +203,37 @@ def make_desk(
     reached: str,
     decided: "Callable[[Decision], None]" = lambda _: None,
     evidence_key: bytes | None = None,
+    others: Others | None = None,
 ) -> "Desk":
-    """What sessions are conducted with: where the installation has an issuer's name, with its own credentials too."""
+    """What sessions are conducted with: where the installation has an issuer's name, with its own credentials too, and with those
+    of the other issuers that are named."""
     from visavis.session import Desk, FreshStatusList, Issuing, Trust
 
-    keys, signer = place.keys, place.keys.signer("report")
-    if not place.installation.issuer:
-        return Desk(place.vault, models, reached, signer, evidence_key=evidence_key, decided=decided)
-    issuing = Issuing(own_issuer(place), keys.signer("issuer"), keys.key("verifier", keys.newest("verifier")))
-    fresh = FreshStatusList(place.vault, issuing)
+    keys, others = place.keys, others or Others()
+    others.trust(keys)  # what is wrong with it is told now
+    issuing = fresh = None
+    if place.installation.issuer:
+        issuing = Issuing(own_issuer(place), keys.signer("issuer"), keys.key("verifier", keys.newest("verifier")))
+        fresh = FreshStatusList(place.vault, issuing)
+
+    def trust() -> Trust:
+        named = others.trust(keys)
+        if issuing is None or fresh is None:
+            return named
+        return Trust(
+            [issuing.issuer, *named.issuers],
+            [fresh.current(), *named.status_lists],
+            {**keys.verifier_keys(), **named.verifier_keys},
+        )
+
     return Desk(
         place.vault,
         models,
         reached,
-        signer,
-        trust=lambda: Trust([issuing.issuer], [fresh.current()], keys.verifier_keys()),
+        keys.signer("report"),
+        trust=trust if issuing or others.issuers else None,
         issuing=issuing,
-        status_list=fresh.current,
+        status_list=None if fresh is None else fresh.current,
         evidence_key=evidence_key,
         decided=decided,
     )

@@ -158,6 +158,7 @@ class VerificationSession:
     attempts_left: int
     last_error: str | None
     evidence: EvidenceTerms | None = None
+    return_url: str | None = None
     created_at: datetime
     expires_at: datetime
     redacted_at: datetime | None = None
@@ -237,6 +238,7 @@ class Enrolment:
     attempts_left: int
     last_error: str | None
     evidence: EvidenceTerms | None = None
+    return_url: str | None = None
     created_at: datetime
     expires_at: datetime
 
@@ -267,6 +269,7 @@ class Capture:
     attempts_left: int
     last_error: str | None
     evidence: EvidenceTerms | None = None
+    return_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

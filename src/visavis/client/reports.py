@@ -57,8 +57,8 @@ class Expected:
 @dataclass(frozen=True, slots=True)
 class CheckedReport:
     """A report that passed. id: one session has a match once. subject: whose reference it was; None for an upload. credential: of
-    the person, in hex. policy: under which FMR. liveness: `not_checked`, as long as nothing checks it. claims: all that was
-    signed."""
+    the person, in hex. credential_issuer: by whom. policy: under which FMR. liveness: `not_checked`, as long as nothing checks
+    it. claims: all that was signed."""
 
     id: str
     session: str
@@ -68,6 +68,7 @@ class CheckedReport:
     transaction: Transaction | None
     subject: str | None
     credential: str | None
+    credential_issuer: str | None
     issued_at: datetime
     policy: str
     fmr_target: float
@@ -124,6 +125,7 @@ class _Checker(Generic[K]):
             transaction=claims.transaction,
             subject=claims.sub,
             credential=claims.credential,
+            credential_issuer=claims.credential_issuer,
             issued_at=datetime.fromtimestamp(claims.iat, UTC),
             policy=claims.policy.name,
             fmr_target=claims.policy.fmr_target,
@@ -186,6 +188,7 @@ class _Claims:
     liveness: _Liveness
     sub: str | None = None
     credential: str | None = None
+    credential_issuer: str | None = None
     nonce: str | None = None
     transaction: Transaction | None = None
     all: Mapping[str, Any] = field(default_factory=dict)

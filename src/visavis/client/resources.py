@@ -36,13 +36,14 @@ class VerificationSessions(Resource[M]):
         attempts: int | None = None,
         expires_in_s: int | None = None,
         evidence: a.EvidenceTerms | None = None,
+        return_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> Call[a.OpenedSession]:
         """Open a session. Send your user to its `url`.
 
         against: `subject`, whose id is given; `credential` or `upload`. transaction, nonce: signed with the answer. policy: by
-        name, `1e-4` where none is given. evidence: under which terms photos are kept, if the person agrees. Where attempts and
-        expires_in_s are not given, the service's defaults hold.
+        name, `1e-4` where none is given. evidence: under which terms photos are kept, if the person agrees. return_url:
+        where the page sends the user in the end. Where attempts and expires_in_s are not given, the service's defaults hold.
         """
         body = {
             "purpose": purpose,
@@ -54,6 +55,7 @@ class VerificationSessions(Resource[M]):
             "attempts": attempts,
             "expires_in_s": expires_in_s,
             "evidence": None if evidence is None else asdict(evidence),
+            "return_url": return_url,
         }
         return r.post("verification_sessions", read=r.of(a.OpenedSession), body=body, idempotency_key=idempotency_key)
 
@@ -118,13 +120,14 @@ class Enrolments(Resource[M]):
         attempts: int | None = None,
         expires_in_s: int | None = None,
         evidence: a.EvidenceTerms | None = None,
+        return_url: str | None = None,
         idempotency_key: str | None = None,
     ) -> Call[a.OpenedEnrolment]:
         """Record a person's consent, and open the session in which they are captured. Send them to its `url`.
 
         subject: your own name for them. recorded_by: who saw them consent, your application where that is not given. yields:
         `reference` or `credential`. replace: whether an earlier reference for the purpose gives way. valid_days: of a credential.
-        evidence: under which terms photos are kept, if the person agrees.
+        evidence: under which terms photos are kept, if the person agrees. return_url: where the page sends the user in the end.
         """
         body = {
             "subject": subject,
@@ -137,6 +140,7 @@ class Enrolments(Resource[M]):
             "attempts": attempts,
             "expires_in_s": expires_in_s,
             "evidence": None if evidence is None else asdict(evidence),
+            "return_url": return_url,
         }
         return r.post("enrolments", read=r.of(a.OpenedEnrolment), body=body, idempotency_key=idempotency_key)
 

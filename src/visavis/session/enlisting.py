@@ -50,13 +50,14 @@ def open_enrolment(
     attempts: int = 5,
     life: timedelta = timedelta(minutes=30),
     evidence: EvidenceTerms | None = None,
+    return_url: str | None = None,
 ) -> tuple[EnrolmentSession, str]:
     """Record a subject's consent, and open the session in which they are captured (1). Returns it and the client's secret, which
     is handed out once.
 
-    subject: the operator's name for them. recorded_by: who saw them consent. evidence: under which terms
-    photos are kept, where the person agrees. Raises SubjectEnrolled where there is a reference
-    for the purpose and it must not give way; InputInvalid, also where no credentials are issued.
+    subject: the operator's name for them. recorded_by: who saw them consent. evidence: under which terms photos are kept, where
+    the person agrees. return_url: where the page leads back to. Raises SubjectEnrolled where there is a reference for the purpose
+    and it must not give way; InputInvalid, also where no credentials are issued.
     """
     issues = yields is Yields.CREDENTIAL
     if issues and desk.issuing is None:
@@ -72,7 +73,14 @@ def open_enrolment(
         )
         wanted = ToEnrol(consent.purpose, person.id, recorded.id, yields, replaces, valid_days)
         session, secret = new_session(
-            desk, application, wanted, prefix="enr", attempts=attempts, life=life, evidence=evidence
+            desk,
+            application,
+            wanted,
+            prefix="enr",
+            attempts=attempts,
+            life=life,
+            evidence=evidence,
+            return_url=return_url,
         )
         tx.sessions.add(session)
         note(tx, session, session.created_at, "created")

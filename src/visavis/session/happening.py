@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from visavis.errors import InputInvalid
+from visavis.session.value import check_url
 
 TEST = "webhook_endpoint.test"
 EVENT_TYPES = (
@@ -25,7 +25,6 @@ EVENT_TYPES = (
     "enrolment.expired",
     TEST,
 )
-_URL_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Endpoint:
             raise InputInvalid(
                 f"there is no event of the type {min(unknown)!r}; expected some of {', '.join(EVENT_TYPES)}"
             )
-        _check_url(self.url)
+        check_url(self.url)
 
     @property
     def key_versions(self) -> frozenset[int]:
@@ -108,28 +107,3 @@ class Delivery:
     attempts: int = 0
     last_status: int | None = None
     last_error: str | None = None
-
-
-def _check_url(url: str) -> None:
-    """Raises InputInvalid for what is no address that events can be sent to. Where it leads is checked when they are."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        parts = None
-    if (
-        parts is None
-        or len(url) > _URL_MAX
-        or not url.isascii()
-        or not url.isprintable()
-        or " " in url
-        or parts.scheme not in ("https", "http")
-        or not parts.hostname
-        or parts.username is not None
-        or parts.password is not None
-        or parts.fragment
-    ):
-        raise InputInvalid(
-            f"expected an address such as https://shop.example/webhooks: of {_URL_MAX} ASCII characters at most, without user, "
-            "password and fragment"
-        )

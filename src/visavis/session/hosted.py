@@ -48,7 +48,7 @@ from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
 from visavis.session.outbox import forget_old_secrets, tell
 from visavis.session.ports import Transaction, Vault
 from visavis.session.probe import Models
-from visavis.session.value import Receipt
+from visavis.session.value import Receipt, check_url
 from visavis.session.verification import captured_policy
 from visavis.template import Signer
 
@@ -88,10 +88,11 @@ def open_session(
     attempts: int = 3,
     life: timedelta = timedelta(minutes=15),
     evidence: EvidenceTerms | None = None,
+    return_url: str | None = None,
 ) -> tuple[VerificationSession, str]:
     """Open a verification session. Returns it and the client's secret, which is handed out once.
 
-    evidence: under which terms photos are kept, where the person agrees.
+    evidence: under which terms photos are kept, where the person agrees. return_url: where the page leads back to.
     Raises InputInvalid, SubjectUnknown, PolicyUnknown or PolicyUnsupported.
     """
     if (wanted.against is Against.SUBJECT) != (wanted.subject_id is not None):
@@ -102,7 +103,14 @@ def open_session(
     if wanted.against is not Against.UPLOAD:
         captured_policy(desk.models, policy)
     session, secret = new_session(
-        desk, application, wanted, prefix="vs", attempts=attempts, life=life, evidence=evidence
+        desk,
+        application,
+        wanted,
+        prefix="vs",
+        attempts=attempts,
+        life=life,
+        evidence=evidence,
+        return_url=return_url,
     )
     with desk.vault.store.writing() as tx:
         if wanted.subject_id is not None and tx.subjects.get(wanted.subject_id) is None:
@@ -121,6 +129,7 @@ def new_session(
     attempts: int,
     life: timedelta,
     evidence: EvidenceTerms | None,
+    return_url: str | None,
 ) -> tuple[HostedSession[W], str]:
     """A session that is still to be kept, and its client's secret. Raises InputInvalid."""
     if not 1 <= attempts <= ATTEMPTS_MAX or not LIFE_MIN <= life <= LIFE_MAX:
@@ -139,6 +148,7 @@ def new_session(
         secret_hash=_hash(secret),
         kept_until=now + life + KEPT,
         evidence=evidence,
+        return_url=None if return_url is None else check_url(return_url),
     )
     return session, secret
 

@@ -104,11 +104,12 @@ def taken(desk: Desk, session_id: str, secret: str, kind: type[W]) -> Iterator[H
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """subject_id, credential: who matched, where that is known; the credential by its id in hex."""
+    """subject_id, credential, issuer: who matched, where that is known; the credential by its id in hex."""
 
     decision: Decision
     subject_id: str | None = None
     credential: str | None = None
+    issuer: str | None = None
 
 
 def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _Answer:
@@ -146,9 +147,11 @@ def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _An
             )
             if decision.outcome is not Outcome.MATCH:
                 return _Answer(decision)
-            with desk.vault.store.reading() as tx:
-                issued = tx.credentials.get(read.cti)
-            return _Answer(decision, None if issued is None else issued.subject_id, read.cti.hex())
+            issued = None
+            if desk.issuing is not None and read.issuer == desk.issuing.issuer.name:  # others may use the same ids
+                with desk.vault.store.reading() as tx:
+                    issued = tx.credentials.get(read.cti)
+            return _Answer(decision, None if issued is None else issued.subject_id, read.cti.hex(), read.issuer)
         case Against.UPLOAD:
             if capture.reference is None:
                 raise InputInvalid("submit the photo that the person is compared with")
@@ -167,6 +170,7 @@ def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: date
         "session_created_at": stamp(session.created_at),
         "sub": answer.subject_id,
         "credential": answer.credential,
+        "credential_issuer": answer.issuer,
         "purpose": wanted.purpose,
         "against": wanted.against.value,
         "transaction": None if wanted.payment is None else wanted.payment.to_dict(),

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlsplit
 
 from visavis.errors import ConsentInvalid, InputInvalid
 
 _TEXT_MAX = 200
 _RETENTION_DAYS_MAX = 36_525
+_URL_MAX = 2_000
 _PURPOSE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _LOCALE = re.compile(r"[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*")
 
@@ -28,6 +30,32 @@ def check_purpose(purpose: str) -> str:
     if not _PURPOSE.fullmatch(purpose):
         raise InputInvalid(f"a purpose has 1 to 64 lower-case letters, digits, `_`, `.` and `-`, unlike {purpose!r}")
     return purpose
+
+
+def check_url(url: str) -> str:
+    """An address of the web. Raises InputInvalid for what is none; where it leads is not looked at."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = None
+    if (
+        parts is None
+        or len(url) > _URL_MAX
+        or not url.isascii()
+        or not url.isprintable()
+        or " " in url
+        or parts.scheme not in ("https", "http")
+        or not parts.hostname
+        or parts.username is not None
+        or parts.password is not None
+        or parts.fragment
+    ):
+        raise InputInvalid(
+            f"expected an address such as https://shop.example/webhooks: of {_URL_MAX:,} ASCII characters at most, without user, "
+            "password and fragment"
+        )
+    return url
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from visavis.errors import ExtraMissing, InputInvalid, StoreUnusable
 from visavis.session import Transaction
 from visavis.store import tables
 from visavis.store.migrate import REVISIONS, migrate, version_of
+from visavis.store.place import SameFile
 from visavis.store.shreds import refuse_open
 from visavis.store.transaction import transaction
 
@@ -38,6 +39,8 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        path = engine.url.database if engine.url.get_backend_name() == "sqlite" else None
+        self._file = None if path is None else SameFile(Path(path))
 
     @classmethod
     def create(cls, where: Path | str) -> "Database":
@@ -69,7 +72,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """See `Store`."""
-        with _translated(), self.engine.begin() as connection:
+        with self._using(), self.engine.begin() as connection:
             if (
                 connection.dialect.name == "postgresql"
             ):  # as SQLite does: an erasure and an enrolment must not pass each other
@@ -79,9 +82,16 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """See `Store`."""
-        with _translated(), self.engine.connect() as connection:
+        with self._using(), self.engine.connect() as connection:
             connection = connection.execution_options(**{_READING: True})
             yield transaction(connection)
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        if self._file is not None:
+            self._file.check()
+        with _translated():
+            yield
 
     def scrub(self) -> None:
         """See `Store`: SQLite empties its write-ahead log, unless another process is reading; PostgreSQL has its own ways."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from visavis.errors import StoreUnusable
+from visavis.store.place import SameFile
 from visavis.template import SHRED_BYTES, Secret, open_to_others
 
 _DECOY_ID = bytes(16)
@@ -37,7 +38,7 @@ class FileShreds:
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path, self._connection = path, connection
+        self._path, self._connection, self._file = path, connection, SameFile(path)
         self._lock = threading.Lock()
 
     @classmethod
@@ -108,7 +109,7 @@ class FileShreds:
 
     def get(self, record_id: bytes) -> Secret:
         """See `Shreds`."""
-        with self._lock, _translated(self._path):
+        with self._using():
             (shred,) = self._connection.execute(_FIND, (record_id, _DECOY_ID)).fetchone()
         return Secret(shred)
 
@@ -120,14 +121,14 @@ class FileShreds:
 
     def missing(self, record_ids: Sequence[bytes]) -> Sequence[bytes]:
         """See `Shreds`."""
-        with self._lock, _translated(self._path):
+        with self._using():
             find = "SELECT 1 FROM shreds WHERE record_id = ?"
             return [each for each in record_ids if self._connection.execute(find, (each,)).fetchone() is None]
 
     def ids(self, *, after: bytes = b"", limit: int = 1000) -> Sequence[bytes]:
         """See `Shreds`."""
         find = "SELECT record_id FROM shreds WHERE record_id > ? AND record_id <> ? ORDER BY record_id LIMIT ?"
-        with self._lock, _translated(self._path):
+        with self._using():
             return [row[0] for row in self._connection.execute(find, (after, _DECOY_ID, limit))]
 
     def close(self) -> None:
@@ -136,8 +137,14 @@ class FileShreds:
             self._connection.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _using(self) -> Iterator[None]:
+        self._file.check()
         with self._lock, _translated(self._path):
+            yield
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._using():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

@@ -5,6 +5,7 @@ const secret = location.hash.slice(1);
 const session = location.pathname.split("/").pop();
 history.replaceState(null, "", location.pathname);
 
+const RETURN_MS = 3000;
 let enrolling = false;
 const form = /** @type {HTMLFormElement} */ (document.getElementById("capture"));
 const said = /** @type {HTMLElement} */ (document.getElementById("said"));
@@ -59,7 +60,7 @@ function hand(codes) {
   place.hidden = codes.length === 0;
 }
 
-/** @param {{status: string, kind: string, against: string | null, last_error: string | null, transaction: {amount: string, currency: string, payee: string} | null, evidence: {text: string, locale: string, retention_days: number} | null, codes?: {name: keyof typeof CODES, svg: string}[]}} answer */
+/** @param {{status: string, kind: string, against: string | null, last_error: string | null, transaction: {amount: string, currency: string, payee: string} | null, evidence: {text: string, locale: string, retention_days: number} | null, return_url: string | null, codes?: {name: keyof typeof CODES, svg: string}[]}} answer */
 function show(answer) {
   if (answer.transaction) {
     const { amount, currency, payee } = answer.transaction;
@@ -86,8 +87,17 @@ function show(answer) {
     /** @type {HTMLElement} */ (document.getElementById("evidence")).hidden = false;
     agreed.disabled = false;
   }
+  if (answer.return_url && !open) lead(answer.return_url, answer.codes?.length ? 0 : RETURN_MS);
   if (!open) say(answer.status);
   else if (answer.last_error) say(answer.last_error);
+}
+
+/** Leads back to the application: by a link, and after so many milliseconds by itself, if any. @param {string} url @param {number} after */
+function lead(url, after) {
+  const back = /** @type {HTMLElement} */ (document.getElementById("back"));
+  /** @type {HTMLAnchorElement} */ (back.firstElementChild).href = url;
+  back.hidden = false;
+  if (after) setTimeout(() => location.assign(url), after);
 }
 
 /** @param {RequestInit} request */
