@@ -51,19 +51,29 @@ def test_from_what_was_kept_to_the_photos(folder: Path, key: Path, evidence: str
     assert evidence in call("evidence", "list", "--folder", folder).out
     assert "where the private key is" in call("evidence", "export", evidence, "--out", exported, "--folder", folder).out
     assert ANNA.photo(1)[7:39] not in exported.read_bytes()
-    said = call("evidence", "open", exported, "--key", key, "--out", archive).out
+    log = tmp_path / "log.jsonl"
+    call("audit", "export", "--out", log, "--folder", folder)
+    assert "as it was kept" in call("evidence", "open", exported, "--key", key, "--out", archive, "--log", log).out
     with ZipFile(BytesIO(archive.read_bytes())) as files:
         assert files.read("probe-1.bin") == ANNA.photo(1)
         assert files.read("reference.bin") == ANNA.photo()
         assert json.loads(files.read("about.json"))["id"] == evidence
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
-    logged = [json.loads(line) for line in call("audit", "export", "--folder", folder).out.splitlines()]
-    (entry,) = (each for each in logged if each["event"] == "evidence_kept")
-    assert said.rstrip().endswith(entry["details"]["sha256"])
+    shorter = tmp_path / "shorter.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    shorter.write_text("".join(line for line in lines if '"evidence_kept"' not in line))
+    again = ("evidence", "open", exported, "--key", key, "--out", tmp_path / "two.zip")
+    assert call(*again, "--log", shorter).fault.endswith("[evidence_unreadable]")
+    assert call(*again, "--log", exported).fault.endswith("[input_invalid]")
+    assert not (tmp_path / "two.zip").exists()
+    assert "not compared with the audit log" in call(*again).out
 
 
 def test_it_is_destroyed(folder: Path, evidence: str, tmp_path: Path) -> None:
-    assert call("evidence", "erase", evidence, "--yes", "--folder", folder).out == f"destroyed {evidence}\n"
+    assert (
+        call("evidence", "erase", evidence, "--yes", "--folder", folder).out
+        == f"destroyed {evidence}; files that it was exported to are yours to destroy\n"
+    )
     assert call("evidence", "list", "--folder", folder).out == ""
     out = tmp_path / "gone"
     assert call("evidence", "export", evidence, "--out", out, "--folder", folder).fault.endswith("[evidence_unknown]")

@@ -76,9 +76,9 @@ class TestSilence:
             ),
             Enrolled(
                 id="enr_1", kind="enrolment", status="enrolled", purpose="p", against=None, yields="reference",
-                transaction=None, attempts_left=5, last_error=None, photos=(), codes=(Code("claim", HIDDEN, HIDDEN),),
+                transaction=None, attempts_left=5, last_error=None, photos=(), codes=(Code("claim", HIDDEN, HIDDEN, HIDDEN),),
             ),
-            Code("claim", HIDDEN, HIDDEN),
+            Code("claim", HIDDEN, HIDDEN, HIDDEN),
             NewWebhookEndpoint(id="we_1", url=HIDDEN, events=(), disabled=False, created_at=NOW, secret=HIDDEN),
             Report("vr_1", "vs_1", None, NOW, DECISION, HIDDEN),
             Request("POST", "/v1/x", content=HIDDEN.encode(), idempotency_key=HIDDEN, secret=HIDDEN),

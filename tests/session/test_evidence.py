@@ -114,7 +114,7 @@ class TestKeeping:
         assert evidence.expires_at == clock.now + timedelta(days=90)
         files = unzipped(desk.vault, evidence)
         assert files.pop("report.jws").decode() == report.jws
-        assert json.loads(files.pop("about.json")) == evidence.to_dict()
+        assert json.loads(files.pop("about.json")) == {**evidence.to_dict(), "text": TERMS.text}
         assert files == {"reference.bin": ANNA.photo(), "probe-1.bin": frames[0], "probe-2.bin": frames[1]}
 
     def test_who_does_not_agree_is_verified_all_the_same(self, desk: Desk) -> None:

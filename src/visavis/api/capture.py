@@ -3,6 +3,8 @@
 No score is told here: who is told scores can climb towards one.
 """
 
+from base64 import b64encode
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
@@ -13,7 +15,7 @@ from visavis.api.service import Service
 from visavis.errors import InputInvalid
 from visavis.image import Photo
 from visavis.session import CAPTURES_MAX, AnySession, Capture, Enrolled, Wanted, enrol, submit
-from visavis.template import CLAIM_PREFIX, CREDENTIAL_PREFIX, HOLDER_PREFIX, qr_svg, read_qr
+from visavis.template import CLAIM_PREFIX, CREDENTIAL_PREFIX, HOLDER_PREFIX, qr_png, qr_svg, read_qr
 
 FRAMES_MAX = 10
 Agreed = Annotated[
@@ -27,10 +29,15 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/v1/capture/{session_id}", tags=["capture"])
     by_subject = Rate(service.rates.by_subject)
 
+    def plain(session: AnySession) -> dict[str, Any]:
+        """The session without terms that nothing is kept under any more."""
+        switched_on = service.desk.evidence_key is not None
+        return _plain(session if switched_on else replace(session, evidence=None))
+
     @routes.get("")
     def get_capture(session_id: str, request: Request) -> m.Capture:  # noqa: ARG001 - the gate has looked it up
         """What the session asks its client for."""
-        return m.Capture(**_plain(request.state.session))
+        return m.Capture(**plain(request.state.session))
 
     @routes.post("")
     def submit_capture(
@@ -60,7 +67,7 @@ def router(service: Service) -> APIRouter:
             reference=None if reference is None else reference.file.read(),
             agreed=evidence_agreed,
         )
-        return m.Capture(**_plain(submit(service.desk, session_id, request.state.token, taken)))
+        return m.Capture(**plain(submit(service.desk, session_id, request.state.token, taken)))
 
     @routes.post("/photos")
     def submit_photos(
@@ -76,7 +83,7 @@ def router(service: Service) -> APIRouter:
         photos = [each.file.read() for each in photo]
         done = enrol(service.desk, session_id, request.state.token, photos, agreed=evidence_agreed)
         return m.Enrolled(
-            **_plain(done.session),
+            **plain(done.session),
             photos=[m.SubmittedPhoto(reasons=[reason.value for reason in reasons]) for reasons in done.photos],
             codes=_codes(done),
         )
@@ -87,7 +94,7 @@ def router(service: Service) -> APIRouter:
 def _codes(done: Enrolled) -> list[m.Code]:
     texts = {"claim": done.claim, "credential": done.credential, "holder": done.holder}
     return [
-        m.Code(name=name, text=text, svg=qr_svg(text).decode())  # type: ignore[arg-type]
+        m.Code(name=name, text=text, svg=qr_svg(text).decode(), png=b64encode(qr_png(text)))  # type: ignore[arg-type]
         for name, text in texts.items()
         if text is not None
     ]

@@ -49,7 +49,8 @@ class Courier:
                     self._freed.clear()
                     await self._look(pool)
                     with suppress(TimeoutError):  # where one was sent, the next may be due
-                        await asyncio.wait_for(self._freed.wait(), _LOOK_S)
+                        async with asyncio.timeout(_LOOK_S):  # `wait_for` loses a cancellation on Python 3.11
+                            await self._freed.wait()
             finally:
                 await asyncio.gather(*self._tasks, return_exceptions=True)
 

@@ -65,7 +65,7 @@ class Gate:
             held = _Held(receive, self._service, photos=_with_photos(scope))
             await self._app(scope, held.receive, answer)
         except VisavisError as error:
-            await problem.of(error)(scope, receive, answer)
+            await problem.of(error, scope)(scope, receive, answer)
         finally:
             if held is not None:
                 held.let_go()
@@ -82,6 +82,7 @@ class Gate:
                     "status": status,
                     "ms": round(1e3 * seconds, 1),
                     "application": None if key is None else key.application,
+                    "code": scope["state"].get("code"),
                 },
             )
 
@@ -92,7 +93,6 @@ class Gate:
         if not path.startswith(("/v1/", "/metrics")):
             self._by_address.take(address)
             return
-        self._failed.check(address)
         if _with_photos(scope):
             self._service.room.check()  # before a key is looked up or a body read: to turn away must cost little
         desk, capture = self._service.desk, _CAPTURE.fullmatch(path)
@@ -107,7 +107,7 @@ class Gate:
                 scope["state"]["api_key"] = key
             scope["state"]["token"] = token
         except (ApiKeyRefused, ClientSecretRefused):
-            self._failed.take(address)
+            self._failed.take(address)  # who shows a good one is not turned away for others at the same address
             raise
 
 
@@ -141,7 +141,8 @@ class _Held:
         if self._complete:
             return await self._receive()  # when the client goes away
         try:
-            message = await asyncio.wait_for(self._receive(), max(0.001, self._deadline - time.monotonic()))
+            async with asyncio.timeout(max(0.001, self._deadline - time.monotonic())):
+                message = await self._receive()
         except TimeoutError:
             raise RequestTooSlow(f"the request's body did not come within {service.body_s:.0f} s") from None
         if message["type"] == "http.request":

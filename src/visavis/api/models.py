@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from visavis import session as s
 
@@ -198,6 +198,7 @@ class Session(Answer):
     attempts_left: int
     last_error: str | None = Field(description="The code of what the last submission lacked.")
     evidence: EvidenceTerms | None
+    evidence_kept: int = Field(description="How often the person agreed, and photos were kept.")
     return_url: str | None
     created_at: Time = Field(description=_TIME)
     expires_at: Time = Field(description=_TIME)
@@ -328,11 +329,12 @@ class SubmittedPhoto(Answer):
 
 
 class Code(Answer):
-    """Handed out once. text: of the code. svg: its picture."""
+    """Handed out once. text: of the code. svg, png: its picture, for printing and for keeping; the PNG in Base64."""
 
     name: Literal["claim", "credential", "holder"]
     text: str
     svg: str
+    png: Base64Bytes
 
 
 class Enrolled(Capture):
@@ -563,6 +565,7 @@ def _session(session: s.VerificationSession | s.EnrolmentSession) -> dict[str, A
         "attempts_left": session.attempts_left,
         "last_error": session.last_error,
         "evidence": EvidenceTerms.of(session),
+        "evidence_kept": session.evidence_kept,
         "return_url": session.return_url,
         "created_at": s.stamp(session.created_at),
         "expires_at": s.stamp(session.expires_at),

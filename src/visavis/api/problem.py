@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Scope
 
 from visavis.errors import IdempotencyUnfinished, ImageError, Overloaded, RateLimited, VisavisError
 
@@ -57,8 +58,10 @@ def problem(
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
-def of(error: VisavisError) -> JSONResponse:
-    """A fault of ours as a problem. What the service itself lacks is told to its operator alone."""
+def of(error: VisavisError, scope: Scope) -> JSONResponse:
+    """A fault of ours as a problem, whose code the log of the request repeats. What the service itself lacks is told to its
+    operator alone."""
+    scope["state"]["code"] = error.code
     status = STATUS.get(error.code, 422)
     if status == 503:
         _log.error("fault", extra={"code": error.code, "detail": str(error)})
@@ -71,27 +74,33 @@ def of(error: VisavisError) -> JSONResponse:
 def handle_problems(app: FastAPI) -> None:
     """Have the application answer every fault with a problem document."""
 
-    async def ours(_: Request, error: Exception) -> JSONResponse:
+    async def ours(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, VisavisError)  # noqa: S101 - registered for these
-        return of(error)
+        return of(error, request.scope)
 
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
+        request.scope["state"]["code"] = "input_invalid"
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            return problem(422, "input_invalid", "the body is no JSON")
         parameter = ".".join(str(part) for part in first["loc"][1:])
-        return problem(422, "input_invalid", f"{parameter or 'the body'}: {first['msg']}", parameter=parameter or None)
+        said = "expected a file" if "UploadFile" in first["msg"] else first["msg"]
+        return problem(422, "input_invalid", f"{parameter or 'the body'}: {said}", parameter=parameter or None)
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
         if isinstance(error.__cause__, VisavisError):  # raised while the body was read
-            return of(error.__cause__)
+            return of(error.__cause__, request.scope)
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "input_invalid")
+        request.scope["state"]["code"] = code
         answer = problem(error.status_code, code, str(error.detail))
         if error.status_code == 405:
             answer.headers["Allow"] = ", ".join(sorted(_methods(app, request)))
         return answer
 
-    async def unforeseen(_: Request, error: Exception) -> JSONResponse:
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        request.scope["state"]["code"] = "unforeseen"
         _log.error("unforeseen", extra={"code": "unforeseen", "detail": type(error).__name__})
         return problem(500, "unforeseen", "this is a bug; please report it with the request's id")
 

@@ -22,7 +22,7 @@ class Rate:
         """Raises RateLimited where nothing is left for this name; counts nothing."""
         wait_s = self._full_at.get(name, 0.0) + self._every_s - 60 - self._clock()
         if wait_s > 1e-9:
-            error = RateLimited(f"too many requests; try again in {wait_s:.0f} s")
+            error = RateLimited(f"too many requests; try again in {max(1, round(wait_s))} s")
             error.retry_after_s = wait_s
             raise error
 

@@ -1,13 +1,18 @@
 """`visavis evidence`: photos that were kept, sealed for a key that is not here."""
 
+import json
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from visavis.cli.common import json_option, print_json, printable
+from visavis.cli.common import json_option, print_json, printable, read_text
 from visavis.cli.installation import NewFile, folder_option, opened, yes_option
-from visavis.errors import InputInvalid, KeyUnusable, OutputUnwritable
+from visavis.errors import EvidenceUnreadable, InputInvalid, KeyUnusable, OutputUnwritable
+
+if TYPE_CHECKING:
+    from visavis.template import Envelope
 
 _new_file = click.Path(dir_okay=False, path_type=Path)
 _PUBLIC_MODE = stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH
@@ -57,7 +62,7 @@ def list_evidence(session_id: str | None, folder: Path | None, as_json: bool) ->
         return 0
     for each in found:
         click.echo(
-            f"{each.name}  {each.session_id}  {each.purpose}  {each.subject_id or 'subject unknown'}  "
+            f"{each.name}  {each.session_id}  {each.purpose}  {each.subject_id or 'no subject'}  "
             f"{each.created_at:%Y-%m-%d %H:%M} until {each.expires_at:%Y-%m-%d}"
         )
     return 0
@@ -81,7 +86,8 @@ def export(evidence_id: str, out: Path, folder: Path | None) -> int:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--key", "key_file", type=_new_file, required=True, help="File of the private key.")
 @click.option("--out", type=_new_file, required=True, help="New file for the ZIP archive with the photos.")
-def open_evidence(file: Path, key_file: Path, out: Path) -> int:
+@click.option("--log", type=_new_file, help="Exported audit log, which must say that this is what was kept.")
+def open_evidence(file: Path, key_file: Path, out: Path, log: Path | None) -> int:
     """Open exported evidence with the private key. No installation is needed."""
     from visavis.template import Envelope, read_key
 
@@ -91,10 +97,27 @@ def open_evidence(file: Path, key_file: Path, out: Path) -> int:
         raise InputInvalid(f"{file}: {error.strerror or error}") from error
     with read_key(key_file) as private, NewFile(out).reserved() as put:
         envelope = Envelope.parse(data)
-        put(envelope.open(private))
+        contents = envelope.open(private)
+        if log is not None and not _logged(log, envelope):
+            raise EvidenceUnreadable(f"{log} does not say that this is what was kept")
+        put(contents)
     click.echo(printable(f"{out}: the photos, and in about.json what they are evidence of"))
-    click.echo(f"the audit log tells under evidence_kept whether it is what was kept: sha256 {envelope.sha256()}")
+    click.echo("not compared with the audit log" if log is None else printable(f"as it was kept, {log} says"))
     return 0
+
+
+def _logged(log: Path, envelope: "Envelope") -> bool:
+    """Whether an exported log has the envelope's hash."""
+    from visavis.session import Event
+
+    for line in read_text(log).splitlines():
+        try:
+            entry = json.loads(line)
+            if entry["event"] == Event.EVIDENCE_KEPT and entry["details"]["sha256"] == envelope.sha256():
+                return True
+        except (ValueError, LookupError, TypeError):
+            raise InputInvalid(f"{log} is no audit log, as `visavis audit export` writes it") from None
+    return False
 
 
 @evidence.command()
@@ -109,7 +132,7 @@ def erase(evidence_id: str, yes: bool, folder: Path | None) -> int:
         if not yes:
             click.confirm(printable(f"destroy {evidence_id}?"), abort=True, err=True)
         erase_evidence(place.vault, evidence_id)
-    click.echo(printable(f"destroyed {evidence_id}"))
+    click.echo(printable(f"destroyed {evidence_id}; files that it was exported to are yours to destroy"))
     return 0
 
 

@@ -220,9 +220,7 @@ class NewFile:
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            raise OutputUnwritable(
-                f"{self.path} exists; what is handed out once is written to a new file only"
-            ) from None
+            raise OutputUnwritable(f"{self.path} exists, and nothing is replaced; name a new file") from None
         except OSError as error:
             raise OutputUnwritable(f"{self.path}: {error.strerror or error}") from error
         try:

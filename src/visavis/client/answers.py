@@ -158,6 +158,7 @@ class VerificationSession:
     attempts_left: int
     last_error: str | None
     evidence: EvidenceTerms | None = None
+    evidence_kept: int = 0
     return_url: str | None = None
     created_at: datetime
     expires_at: datetime
@@ -238,6 +239,7 @@ class Enrolment:
     attempts_left: int
     last_error: str | None
     evidence: EvidenceTerms | None = None
+    evidence_kept: int = 0
     return_url: str | None = None
     created_at: datetime
     expires_at: datetime
@@ -281,11 +283,13 @@ class PhotoJudged:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a subject must keep. name: `claim`, `credential` or `holder`. text: of the code. svg: its picture."""
+    """What a subject must keep. name: `claim`, `credential` or `holder`. text: of the code. svg, png: its picture, for
+    printing and for keeping; the PNG in Base64."""
 
     name: str
     text: str = field(repr=False)
     svg: str = field(repr=False)
+    png: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ Only back-ups of the store of shreds can undo that, and they are kept for so man
 the date.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -15,9 +15,11 @@ from visavis.errors import ConsentInvalid, StoreUnusable, SubjectUnknown
 from visavis.session.audit import Event, line_of, stamp
 from visavis.session.custody import destroy, retire
 from visavis.session.evidence import destroy_evidence
+from visavis.session.hosted import forget_about
 from visavis.session.inquiry import Evidence
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, REMEMBERED, AttemptLimits
 from visavis.session.ports import Transaction, Vault
+from visavis.session.receipts import sign_receipt
 from visavis.session.value import Receipt, Reference, ReferenceState, Subject
 
 PENDING_MAX = timedelta(hours=1)
@@ -258,17 +260,11 @@ def finish_erasure(vault: Vault, subject: Subject, retired: list[Reference]) -> 
         _revoke(tx, subject.id, now)
         content["evidence"] = destroy_evidence(vault, tx, tx.evidence.of(subject_id=subject.id))
         tx.credentials.detach(subject.id)
-        tx.sessions.forget(subject.id)
+        forget_about(tx, subject.id, now)
         tx.subjects.remove(subject.id)
         receipt_sha256 = sha256(line_of(content).encode()).hexdigest()
         tx.audit.append(Event.ERASED, {"subject": subject.id, "receipt_sha256": receipt_sha256}, at=now)
     return sign_receipt(vault, content)
-
-
-def sign_receipt(vault: Vault, content: Mapping[str, Any]) -> Receipt:
-    """Sign what was done for good."""
-    signer = vault.audit_signer
-    return Receipt(content, signer.public, signer.sign(b"visavis receipt v1" + line_of(content).encode()))
 
 
 def _revoke(tx: Transaction, subject_id: str, now: datetime, consents: set[str] | None = None) -> int:

@@ -35,7 +35,7 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Prepared:
-    """Evidence that is sealed and still to be kept. sha256: of its envelope, in hex."""
+    """Evidence that is sealed and still to be kept."""
 
     evidence: Evidence
     envelope: Envelope
@@ -76,7 +76,8 @@ def prepare_evidence(
         created_at=now,
         expires_at=now + timedelta(days=terms.retention_days),
     )
-    contents = _archive(evidence, photos, None if report is None else report.jws)
+    about = {**evidence.to_dict(), "text": terms.text}
+    contents = _archive(about, photos, now, None if report is None else report.jws)
     return Prepared(evidence, Envelope.seal(contents, envelope_id=evidence.id, public=public))
 
 
@@ -145,16 +146,16 @@ def _details(evidence: Evidence) -> dict[str, str | None]:
     return {"evidence": evidence.name, "session": evidence.session_id, "subject": evidence.subject_id}
 
 
-def _archive(evidence: Evidence, photos: Mapping[str, bytes], jws: str | None) -> bytes:
+def _archive(about: Mapping[str, str | None], photos: Mapping[str, bytes], now: datetime, jws: str | None) -> bytes:
     """A ZIP archive with the photos as they came, the signed answer, and what they are evidence of."""
-    files = {"about.json": json.dumps(evidence.to_dict(), indent=2).encode()}
+    files = {"about.json": json.dumps(about, indent=2).encode()}
     if jws is not None:
         files["report.jws"] = jws.encode()
     files |= {f"{name}.{_suffix(data)}": data for name, data in photos.items()}
     buffer = BytesIO()
     with ZipFile(buffer, "w") as archive:
         for name, data in files.items():
-            archive.writestr(ZipInfo(name, evidence.created_at.timetuple()[:6]), data)
+            archive.writestr(ZipInfo(name, now.timetuple()[:6]), data)
     return buffer.getvalue()
 
 

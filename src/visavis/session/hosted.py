@@ -28,7 +28,6 @@ from visavis.errors import (
 )
 from visavis.session.audit import Event, stamp
 from visavis.session.credentials import Issuing, Trust
-from visavis.session.erasure import sign_receipt
 from visavis.session.evidence import destroy_evidence
 from visavis.session.idempotency import ANSWERS_KEPT
 from visavis.session.inquiry import (
@@ -48,7 +47,8 @@ from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
 from visavis.session.outbox import forget_old_secrets, tell
 from visavis.session.ports import Transaction, Vault
 from visavis.session.probe import Models
-from visavis.session.value import Receipt, check_url
+from visavis.session.receipts import sign_receipt
+from visavis.session.value import Receipt, ReferenceState, check_url
 from visavis.session.verification import captured_policy
 from visavis.template import Signer
 
@@ -113,11 +113,21 @@ def open_session(
         return_url=return_url,
     )
     with desk.vault.store.writing() as tx:
-        if wanted.subject_id is not None and tx.subjects.get(wanted.subject_id) is None:
-            raise SubjectUnknown("there is no subject with this id")
+        if wanted.subject_id is not None:
+            _require_reference(tx, wanted.subject_id, wanted.purpose)
         tx.sessions.add(session)
         note(tx, session, session.created_at, "created")
     return session, secret
+
+
+def _require_reference(tx: Transaction, subject_id: str, purpose: str) -> None:
+    """Raises SubjectUnknown, or InputInvalid where the subject has nothing to be compared with."""
+    if tx.subjects.get(subject_id) is None:
+        raise SubjectUnknown("there is no subject with this id")
+    if not any(
+        each.purpose == purpose and each.state is ReferenceState.ACTIVE for each in tx.references.of(subject_id)
+    ):
+        raise InputInvalid(f"the subject has no reference for the purpose {purpose!r}; enrol them for it first")
 
 
 def new_session(
@@ -231,7 +241,14 @@ def settle(
     status = done or (SessionStatus.REQUIRES_INPUT if left > 0 else SessionStatus.CANCELED)
     until = taken.kept_until if evidence is None else max(taken.kept_until, evidence.expires_at)
     settled = replace(
-        taken, status=status, attempts_left=left, last_error=error, lease=None, leased_until=None, kept_until=until
+        taken,
+        status=status,
+        attempts_left=left,
+        last_error=error,
+        lease=None,
+        leased_until=None,
+        kept_until=until,
+        evidence_kept=taken.evidence_kept + (evidence is not None),
     )
     if not tx.sessions.move(settled, status=SessionStatus.PROCESSING, lease=taken.lease):
         raise SessionClosed("the session ended, or took too long, while the capture was looked at; nothing was kept")
@@ -268,6 +285,8 @@ def redact_session(desk: Desk, session_id: str, *, application: str) -> Receipt:
         session = _own(tx, session_id, Wanted, application)
         if session.status in OPEN:
             raise SessionClosed("the session is not over yet; cancel it first")
+        if session.redacted_at is not None:
+            raise SessionClosed(f"the session was redacted at {stamp(session.redacted_at)} already")
         counts = redact(desk.vault, tx, session, now)
         receipt = sign_receipt(desk.vault, {"session": session.id, "redacted_at": stamp(now), **counts})
         tx.audit.append(Event.REDACTED, {"session": session.id, "application": application}, at=now)
@@ -290,6 +309,14 @@ def redact(vault: Vault, tx: Transaction, session: AnySession, now: datetime) ->
     tx.sessions.move(redacted, status=session.status, lease=session.lease)
     tx.sessions.redact(session.id)
     return {"reports": reports, "evidence": evidence}
+
+
+def forget_about(tx: Transaction, subject_id: str, now: datetime) -> None:
+    """Forget all sessions about a subject. Those that are open end, and their applications are told."""
+    for session in tx.sessions.about(subject_id):
+        if session.status in OPEN:
+            note(tx, replace(session, status=SessionStatus.CANCELED), now)
+    tx.sessions.forget(subject_id)
 
 
 def expire_sessions(vault: Vault) -> int:

@@ -204,8 +204,8 @@ W_co = TypeVar("W_co", bound=Wanted | ToEnrol, covariant=True)
 class HostedSession(Generic[W_co]):
     """A session in which an application's user submits captures. id: a prefix and random characters. application: whose it is.
     secret_hash: of the client's secret. kept_until: when it is forgotten. evidence: under which terms photos are kept.
-    return_url: where the page leads back to. last_error: the code of what the last submission lacked. lease, leased_until: of the
-    submission in progress. redacted_at: when what it held of the person was forgotten."""
+    evidence_kept: how often they were. return_url: where the page leads back to. last_error: the code of what the last submission
+    lacked. lease, leased_until: of the submission in progress. redacted_at: when what it held of the person was forgotten."""
 
     id: str
     application: str
@@ -217,6 +217,7 @@ class HostedSession(Generic[W_co]):
     secret_hash: bytes = field(repr=False)
     kept_until: datetime
     evidence: EvidenceTerms | None = None
+    evidence_kept: int = 0
     return_url: str | None = None
     last_error: str | None = None
     lease: bytes | None = field(default=None, repr=False)

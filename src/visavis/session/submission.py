@@ -76,7 +76,7 @@ def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> Verifi
                 mine,
                 now,
                 done=SessionStatus.VERIFIED if matched else None,
-                error=None if matched else answer.decision.reason.value,
+                error=None if matched else _lacking(answer.decision),
                 attempts=0 if outcome is Outcome.INCONCLUSIVE else 1,
                 evidence=None if prepared is None else prepared.evidence,
             )
@@ -157,6 +157,12 @@ def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _An
                 raise InputInvalid("submit the photo that the person is compared with")
             verify = desk.models.current.verify
             return _Answer(verify(reference=capture.reference, probe=capture.frames, policy=wanted.policy))
+
+
+def _lacking(decision: Decision) -> str:
+    """What was wrong with a photo, the probe first; where nothing was, why the decision is what it is."""
+    reasons = decision.to_dict()["reasons"]
+    return str(next(iter([*reasons["probe"], *reasons["reference"]]), decision.reason.value))
 
 
 def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: datetime) -> Report:

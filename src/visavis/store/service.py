@@ -379,7 +379,9 @@ def _session_values(session: AnySession) -> dict[str, Any]:
     wanted = asdict(session.wanted)
     return {
         **values_of(session, "id", "application", "attempts_left", "created_at", "expires_at", "secret_hash"),
-        **values_of(session, "kept_until", "return_url", "last_error", "lease", "leased_until", "redacted_at"),
+        **values_of(
+            session, "kept_until", "evidence_kept", "return_url", "last_error", "lease", "leased_until", "redacted_at"
+        ),
         "kind": session.wanted.kind,
         "evidence": None if session.evidence is None else json.dumps(asdict(session.evidence)),
         "subject_id": wanted.pop("subject_id"),
@@ -407,6 +409,7 @@ def _session(row: Row[Any]) -> AnySession:
         expires_at=row.expires_at,
         secret_hash=row.secret_hash,
         kept_until=row.kept_until,
+        evidence_kept=row.evidence_kept,
         return_url=row.return_url,
         evidence=None if row.evidence is None else EvidenceTerms(**json.loads(row.evidence)),
         last_error=row.last_error,

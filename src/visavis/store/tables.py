@@ -165,6 +165,7 @@ sessions = Table(
     Column("secret_hash", LargeBinary(32), nullable=False),
     Column("kept_until", Moment, nullable=False, index=True),
     Column("evidence", Text),
+    Column("evidence_kept", Integer, nullable=False),
     Column("return_url", Text),
     Column("last_error", String(64)),
     Column("lease", LargeBinary(16)),

@@ -190,12 +190,12 @@ def read_key(path: Path) -> Secret:
             data = Secret(file.read(KEY_BYTES + 1) or b"")
     except OSError as error:
         raise KeyUnusable(f"{path}: {error.strerror or error}") from error
+    if len(data) != KEY_BYTES or len(set(data.view)) < 8:
+        raise KeyUnusable(f"{path} is no key: expected {KEY_BYTES} random bytes")
     if open_to_others(status):
         raise KeyUnusable(f"{path} is open to other users; allow its owner alone: chmod 600")
     if hasattr(os, "getuid") and status.st_uid not in (os.getuid(), 0):
         raise KeyUnusable(f"{path} belongs to another user; a key must be this user's own, or root's")
-    if len(data) != KEY_BYTES or len(set(data.view)) < 8:
-        raise KeyUnusable(f"{path} is no key: expected {KEY_BYTES} random bytes")
     return data
 
 

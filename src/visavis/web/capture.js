@@ -1,8 +1,9 @@
 // The page of a verification session: two uploads, one answer. The session's secret stands in the address behind the #, which
-// browsers send to nobody; it is taken out of the address bar at once.
+// browsers send to nobody; it is taken out of the address bar at once, and forgotten when the session is over.
 
-const secret = location.hash.slice(1);
-const session = location.pathname.split("/").pop();
+const session = location.pathname.split("/").pop() ?? "";
+const secret = location.hash.slice(1) || (sessionStorage.getItem(session) ?? "");
+sessionStorage.setItem(session, secret); // for this tab alone, which a phone may load again after the camera was open
 history.replaceState(null, "", location.pathname);
 
 const RETURN_MS = 3000;
@@ -10,6 +11,7 @@ let enrolling = false;
 const form = /** @type {HTMLFormElement} */ (document.getElementById("capture"));
 const said = /** @type {HTMLElement} */ (document.getElementById("said"));
 const agreed = /** @type {HTMLInputElement} */ (form.elements.namedItem("evidence_agreed"));
+const title = /** @type {HTMLElement} */ (document.querySelector("h1"));
 const asked = /** @type {HTMLElement} */ (document.getElementById("asked"));
 
 /** What is said of the codes that the service answers with. @type {Record<string, string>} */
@@ -21,13 +23,14 @@ const WORDS = {
   frames_disagree: "The photos are too unlike each other. Send photos of you, as you look today.",
   consent_invalid: "The consent to this enrolment has ended. Go back to where you came from.",
   verified: "Done: you have been verified. You can close this page.",
-  canceled: "This verification is over, and you were not verified. Go back to where you came from.",
-  expired: "The time for this verification is over. Go back to where you came from, and start again.",
+  canceled: "This is over, and it did not succeed. Go back to where you came from.",
+  expired: "The time for this is over. Go back to where you came from, and start again.",
   processing: "A photo of yours is being looked at.",
-  client_secret_refused: "This address is not complete, or its verification is gone. Open the link that you were given again.",
+  client_secret_refused: "This address is not complete, or what it was for is gone. Open the link that you were given again.",
   score_below_threshold: "The photo does not match. Take another one, as you look today, well lit, facing the camera.",
   not_compared: "No single face was found that is large enough. Take another photo: you alone, near, well lit.",
   claim_refused: "This code opens nothing here. Is it the right one?",
+  image_unsupported: "This is no photo. Send a photo as JPEG, PNG, WebP or HEIC.",
   code_unreadable: "The code could not be read. Take the photo sharp, whole and without glare.",
   interrupted: "The service was interrupted. Send the photo again.",
   overloaded: "The service is busy. Try again in a moment.",
@@ -39,18 +42,19 @@ const say = (code) => { said.textContent = WORDS[code] ?? "This did not work. Tr
 
 const CODES = { claim: "Your claim", credential: "Your credential", holder: "Your second code: keep it apart from the first" };
 
-/** Shows what is handed out once, each with a button that saves it. @param {{name: keyof typeof CODES, svg: string}[]} codes */
+/** Shows what is handed out once, each with a button that saves it. @param {{name: keyof typeof CODES, png: string}[]} codes */
 function hand(codes) {
   const place = /** @type {HTMLElement} */ (document.getElementById("codes"));
-  for (const { name, svg } of codes) {
-    const address = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  for (const { name, png } of codes) {
+    const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+    const address = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
     const figure = document.createElement("figure");
     const picture = document.createElement("img");
     picture.src = address;
     picture.alt = CODES[name];
     const save = document.createElement("a");
     save.href = address;
-    save.download = `${name}.svg`;
+    save.download = `${name}.png`;
     save.textContent = `${CODES[name]}: save it`;
     const words = document.createElement("figcaption");
     words.append(save);
@@ -60,7 +64,7 @@ function hand(codes) {
   place.hidden = codes.length === 0;
 }
 
-/** @param {{status: string, kind: string, against: string | null, last_error: string | null, transaction: {amount: string, currency: string, payee: string} | null, evidence: {text: string, locale: string, retention_days: number} | null, return_url: string | null, codes?: {name: keyof typeof CODES, svg: string}[]}} answer */
+/** @param {{status: string, kind: string, against: string | null, last_error: string | null, transaction: {amount: string, currency: string, payee: string} | null, evidence: {text: string, locale: string, retention_days: number} | null, return_url: string | null, codes?: {name: keyof typeof CODES, png: string}[]}} answer */
 function show(answer) {
   if (answer.transaction) {
     const { amount, currency, payee } = answer.transaction;
@@ -69,6 +73,7 @@ function show(answer) {
   }
   hand(answer.codes ?? []);
   enrolling = answer.kind === "enrolment";
+  document.title = title.textContent = enrolling ? "Enrol your face" : "Verify that it is you";
   const open = answer.status === "requires_input";
   form.hidden = !open;
   for (const part of form.querySelectorAll("[data-for]")) {
@@ -88,6 +93,7 @@ function show(answer) {
     agreed.disabled = false;
   }
   if (answer.return_url && !open) lead(answer.return_url, answer.codes?.length ? 0 : RETURN_MS);
+  if (!open) sessionStorage.removeItem(session);
   if (!open) say(answer.status);
   else if (answer.last_error) say(answer.last_error);
 }

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("kept_until", sa.BigInteger(), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=True),
+        sa.Column("evidence_kept", sa.Integer(), nullable=False),
         sa.Column("return_url", sa.Text(), nullable=True),
         sa.Column("last_error", sa.String(length=64), nullable=True),
         sa.Column("lease", sa.LargeBinary(length=16), nullable=True),
