@@ -119,6 +119,32 @@ def test_a_slow_body_is_no_slow_header(serve: Callable[..., Running], api_key: s
         assert answer(connection).startswith(b"HTTP/1.1 201")
 
 
+def test_a_body_that_nobody_reads_any_more_is_waited_for_no_longer(serve: Callable[..., Running]) -> None:
+    """The answer is there before the body: each further byte of it must not make the wait begin anew."""
+    server = serve(headers_s=1.0)
+    with connected(server) as connection:
+        connection.sendall(b"POST /livez HTTP/1.1\r\nhost: here\r\ncontent-length: 1000000\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 405")
+        sent, started = 0, time.monotonic()
+        while time.monotonic() - started < 10:
+            try:
+                connection.sendall(b"x")
+            except ConnectionError:
+                break
+            sent += 1
+            time.sleep(0.1)
+        assert 5 < sent < 60
+
+
+def test_who_reads_no_answers_is_hung_up_on(serve: Callable[..., Running]) -> None:
+    server = serve(headers_s=1.0)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(20)
+        connection.connect(server.address)
+        assert pour(connection, b"GET /web/capture.js HTTP/1.1\r\nhost: here\r\n\r\n", 100_000) < 100_000
+
+
 def test_others_are_answered_while_hundreds_wait(serve: Callable[..., Running]) -> None:
     server = serve(headers_s=2.0)
     waiting = [socket.create_connection(server.address, timeout=15) for _ in range(300)]

@@ -13,6 +13,7 @@ from tests.api import Running
 from tests.api.test_enrolments import asked
 from tests.api.test_service import ANNA, problem
 from tests.session import Clock, events
+from visavis.errors import StoreUnusable
 from visavis.session import Asked, Desk, Scope, Vault, begin_request, make_api_key
 
 BODY = {"purpose": "door", "against": "upload"}
@@ -24,6 +25,23 @@ def create(client: httpx.Client, body: dict[str, Any] = BODY, **headers: str) ->
 
 
 class TestRepeated:
+    def test_what_was_done_and_whose_answer_could_not_be_kept_is_not_done_again(
+        self, server: Running, vault: Vault, api_key: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise StoreUnusable("the disk is full")
+
+        monkeypatch.setattr("visavis.api.idempotency.finish_request", full)
+        with server.client(api_key) as shop:
+            problem(create(shop), 503, "store_unusable")
+            problem(create(shop), 409, "idempotency_unfinished")
+            assert len(shop.get("/v1/verification_sessions").json()["data"]) == 1
+
+    def test_what_was_asked_cannot_be_guessed_from_what_is_kept(self) -> None:
+        one, other = (Asked(secret, "k", bytes(32)) for secret in ("vsk_1", "vsk_2"))
+        assert one.request != other.request
+        assert one.request == Asked("vsk_1", "another", bytes(32)).request
+
     def test_it_is_answered_alike(self, server: Running, vault: Vault, api_key: str) -> None:
         with server.client(api_key) as shop:
             first, second = create(shop), create(shop)

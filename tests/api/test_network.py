@@ -5,7 +5,7 @@ from typing import Any
 import httpcore
 import pytest
 
-from visavis.api.network import AddressRefused, PublicOnly, is_public
+from visavis.api.network import AddressRefused, Network, is_public
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from visavis.api.network import AddressRefused, PublicOnly, is_public
         "0.0.0.0", "224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "240.0.0.1",  # noqa: S104
         "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "2001:db8::1",
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "2002:a00:1::", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
+        "::127.0.0.1", "::ffff:0:10.0.0.1", "64:ff9b:1::1", "fec0::1",
     ],
 )  # fmt: skip
 def test_what_is_not_the_public_internet(address: str) -> None:
@@ -28,7 +29,7 @@ def test_what_is(address: str) -> None:
     assert is_public(address)
 
 
-class TestPublicOnly:
+class TestNetwork:
     def test_one_address_of_the_operators_network_among_public_ones_is_refused(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -51,14 +52,14 @@ class TestPublicOnly:
 
     def test_a_name_that_there_is_not(self) -> None:
         with pytest.raises(httpcore.ConnectError):
-            asyncio.run(PublicOnly().connect_tcp("a" * 64, 443))
+            asyncio.run(Network().connect_tcp("a" * 64, 443))
 
     def test_no_socket_of_the_file_system(self) -> None:
         with pytest.raises(AddressRefused):
-            asyncio.run(PublicOnly().connect_unix_socket("/tmp/x"))  # noqa: S108
+            asyncio.run(Network().connect_unix_socket("/tmp/x"))  # noqa: S108
 
     async def _connect(self) -> None:
-        await PublicOnly().connect_tcp("shop.example", 443)
+        await Network().connect_tcp("shop.example", 443)
 
     def _resolves(self, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
         def resolve(*_: object, **__: object) -> list[Any]:

@@ -1,10 +1,13 @@
 """Events reach their endpoints, signed, at least once, and nobody else."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -18,7 +21,20 @@ from tests.api.test_service import ANNA, BELA, opened, problem, submitted
 from tests.session import Clock, log
 from visavis.api.courier import Courier
 from visavis.api.metrics import Metrics
-from visavis.session import Scope, Vault, make_api_key
+from visavis.session import (
+    DeliveryState,
+    Most,
+    Scope,
+    Vault,
+    add_endpoint,
+    change_endpoint,
+    find_endpoint,
+    make_api_key,
+    replay,
+    settle_delivery,
+    take_due,
+    try_endpoint,
+)
 from visavis.session.outbox import BACK_OFF, SEND_LEASE
 
 NEVER = "https://shop.example/hook"
@@ -159,17 +175,102 @@ class TestDelivery:
     def test_a_delivery_whose_sender_was_killed_is_sent_again(
         self, serve: Callable[..., Running], vault: Vault, api_key: str, receiver: Receiver, clock: Clock
     ) -> None:
-        from visavis.session import add_endpoint, take_due, try_endpoint
-
         made, _ = add_endpoint(vault, application="shop", url=receiver.url)
         event = try_endpoint(vault, made.id, application="shop")
-        assert len(take_due(vault, limit=9, each=9)) == 1  # and nothing is ever sent
+        assert len(take_due(vault, Most(9, 9, 9))) == 1  # and nothing is ever sent
         with serve().client(api_key) as shop:
             time.sleep(0.7)
             assert receiver.got == []
             clock.advance(seconds=SEND_LEASE.total_seconds() + 1)
             assert state(shop, event.id, "delivered")["attempts"] == 2
         assert len(receiver.got) == 1
+
+    def test_who_does_not_answer_keeps_no_other_application_waiting(
+        self, server: Running, vault: Vault, api_key: str, receiver: Receiver
+    ) -> None:
+        bank = make_api_key(vault, application="bank", scopes=Scope)[1]
+        with socket.create_server(("127.0.0.1", 0)) as silent, server.client(api_key) as shop:
+            for number in range(6):
+                endpoint(shop, f"http://127.0.0.1:{silent.getsockname()[1]}/{number}")
+            for _ in range(20):
+                opened(shop)
+            with server.client(bank) as other:
+                made = endpoint(other, receiver.url)
+                other.post(f"/v1/webhook_endpoints/{made['id']}/test")
+                receiver.wait(1, seconds=5)
+
+    def test_no_more_is_taken_of_one_than_may_be(self, vault: Vault) -> None:
+        urls = [f"https://{name}.example/" for name in ("a", "b", "c")]
+        ends = [add_endpoint(vault, application="shop", url=url)[0] for url in urls[:2]]
+        ends.append(add_endpoint(vault, application="bank", url=urls[2])[0])
+        for end in ends:
+            for _ in range(5):
+                try_endpoint(vault, end.id, application=end.application)
+        taken = take_due(vault, Most(99, 4, 3))
+        assert Counter(each.endpoint.application for each in taken) == {"shop": 4, "bank": 3}
+        in_work = [(each.endpoint.application, each.endpoint.id) for each in taken]
+        assert take_due(vault, Most(99, 4, 3), in_work=in_work) == []
+        assert len(take_due(vault, Most(99, 99, 99), in_work=in_work)) == 8
+
+    def test_one_that_is_taken_again_and_again_is_given_up(self, vault: Vault, clock: Clock) -> None:
+        made, _ = add_endpoint(vault, application="shop", url="https://shop.example/")
+        event = try_endpoint(vault, made.id, application="shop")
+        taken = 0
+        while take_due(vault, Most(9, 9, 9)):
+            taken += 1
+            clock.advance(seconds=SEND_LEASE.total_seconds() + 1)
+        assert taken == len(BACK_OFF) + 1
+        with vault.store.reading() as tx:
+            (delivery,) = tx.outbox.deliveries([event.id])
+        assert (delivery.state, delivery.last_error) == (DeliveryState.DEAD, "fault")
+
+    def test_a_410_of_an_earlier_address_disables_nothing(self, vault: Vault) -> None:
+        made, _ = add_endpoint(vault, application="shop", url="https://old.example/")
+        try_endpoint(vault, made.id, application="shop")
+        (sending,) = take_due(vault, Most(9, 9, 9))
+        change_endpoint(vault, made.id, application="shop", url="https://new.example/")
+        settle_delivery(vault, sending, status=410, error="status")
+        assert not find_endpoint(vault, made.id, application="shop").disabled
+
+    def test_a_test_is_replayed_where_it_was_for(self, vault: Vault) -> None:
+        made, _ = add_endpoint(vault, application="shop", url="https://a.example/")
+        add_endpoint(vault, application="shop", url="https://b.example/")
+        event = try_endpoint(vault, made.id, application="shop")
+        assert [each.endpoint_id for each in replay(vault, event.id, application="shop")] == [made.id]
+
+    def test_a_fault_that_nobody_foresaw_ends_nothing(
+        self, serve: Callable[..., Running], api_key: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import visavis.api.courier as module
+
+        looked: list[int] = []
+
+        def look(*arguments: Any, **named: Any) -> Any:
+            looked.append(1)
+            if len(looked) < 3:
+                raise RuntimeError("can't start new thread")
+            return take_due(*arguments, **named)
+
+        monkeypatch.setattr(module, "take_due", look)
+        with serve().client(api_key) as shop:
+            made = endpoint(shop, receiver.url)
+            shop.post(f"/v1/webhook_endpoints/{made['id']}/test")
+            receiver.wait(1, seconds=10)
+
+    @pytest.mark.parametrize("ticks", range(6))
+    def test_it_ends_when_it_is_told_to_at_any_moment(self, vault: Vault, ticks: int) -> None:
+        async def main() -> bool:
+            courier = Courier(vault, Metrics())
+            running = asyncio.create_task(courier.run())
+            await asyncio.sleep(0.2)
+            courier._freed.set()
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            running.cancel()
+            await asyncio.wait({running}, timeout=5)
+            return running.done()
+
+        assert asyncio.run(main())
 
 
 class TestSecrets:

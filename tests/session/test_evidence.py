@@ -7,13 +7,22 @@ from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
 from tests.session import NOBODY, Clock, Person, Prepared, Spy, consent_text, copy, enrol, events, log, subject_id
 from tests.session.conftest import MakeVault
-from visavis.errors import ConsentInvalid, EvidenceUnknown, EvidenceUnreadable, InputInvalid, StoreUnusable
+from tests.session.test_hosted import claims_of
+from visavis.errors import (
+    ConsentInvalid,
+    EvidenceUnknown,
+    EvidenceUnreadable,
+    InputInvalid,
+    SessionClosed,
+    StoreUnusable,
+)
 from visavis.session import (
     Against,
     Capture,
@@ -21,11 +30,15 @@ from visavis.session import (
     Entry,
     Evidence,
     EvidenceTerms,
+    FreshStatusList,
+    Issuing,
     Models,
     SessionStatus,
+    Trust,
     Vault,
     VerificationSession,
     Wanted,
+    Yields,
     erase_evidence,
     erase_subject,
     expire_sessions,
@@ -42,7 +55,7 @@ from visavis.session import (
 )
 from visavis.session import enrol as enrol_hosted
 from visavis.store import Database, FileShreds, MemoryShreds
-from visavis.template import Envelope, Secret, public_of
+from visavis.template import Envelope, FileKeys, Issuer, Secret, public_of
 
 ANNA, BELA = Person(1), Person(2)
 PRIVATE = Secret(bytes(range(1, 33)))
@@ -86,6 +99,25 @@ def some(desk: Desk, *, subject: str | None = None) -> Evidence:
         submit(desk, *session, Capture([ANNA.photo(1)], claim=claim.text(), agreed=True))
     (made,) = set(kept(desk.vault)).difference(before)
     return made
+
+
+def with_credentials(desk: Desk) -> Desk:
+    """One that issues and accepts credentials."""
+    assert isinstance(desk.vault.keys, FileKeys)
+    keys = desk.vault.keys
+    issuer = Issuer("https://issuer.example", "https://issuer.example/list", keys.public_keys("issuer"))
+    issuing = Issuing(issuer, keys.signer("issuer"), keys.key("verifier", 1))
+    fresh = FreshStatusList(desk.vault, issuing)
+    return replace(desk, trust=lambda: Trust([issuer], [fresh.current()], keys.verifier_keys()), issuing=issuing)
+
+
+def credential_of(desk: Desk) -> dict[str, Any]:
+    """The codes of a credential that is issued to Anna."""
+    session, secret = open_enrolment(
+        desk, application="shop", subject="anna", consent=consent_text(), recorded_by="me", yields=Yields.CREDENTIAL
+    )
+    done = enrol_hosted(desk, session.id, secret, [ANNA.photo()])
+    return {"credential": done.credential, "holder": done.holder}
 
 
 def unzipped(vault: Vault, evidence: Evidence) -> dict[str, bytes]:
@@ -182,6 +214,15 @@ class TestKeeping:
         with pytest.raises((ConsentInvalid, InputInvalid)):
             replace(TERMS, **changes)  # type: ignore[arg-type]
 
+    def test_the_session_is_forgotten_when_it_is_not_evidence_any_more(self, desk: Desk, clock: Clock) -> None:
+        session = opened(desk)
+        show(desk, session)
+        erase_evidence(desk.vault, kept(desk.vault)[0].name)
+        clock.advance(days=31)
+        expire_sessions(desk.vault)
+        with desk.vault.store.reading() as tx:
+            assert tx.sessions.get(session[0]) is None
+
     def test_the_session_is_remembered_as_long(self, desk: Desk, clock: Clock) -> None:
         with_evidence, without = opened(desk), opened(desk)
         show(desk, with_evidence)
@@ -193,6 +234,59 @@ class TestKeeping:
             assert tx.sessions.get(with_evidence[0]) is not None
         assert redact_session(desk, with_evidence[0], application="shop").content["evidence"] == 1
         assert kept(desk.vault) == []
+
+    def test_an_answer_that_nothing_could_be_compared_for_is_evidence_of_nothing(self, desk: Desk) -> None:
+        session = opened(desk)
+        after = [submit(desk, *session, Capture([NOBODY], reference=ANNA.photo(), agreed=True)) for _ in range(21)]
+        assert [each.attempts_left for each in after] == 20 * [3] + [2]
+        assert after[0].last_error == "no_face"
+        assert kept(desk.vault) == []
+        assert len(reports_of(desk, session[0], application="shop")) == 21
+
+    def test_what_was_not_compared_is_none(self, desk: Desk) -> None:
+        claim = enrol(desk.vault, ANNA)
+        session = opened(desk, subject=subject_id(desk.vault))
+        shown = Capture([ANNA.photo(1)], claim=claim.text(), reference=b"of somebody else", agreed=True)
+        submit(desk, *session, shown)
+        assert sorted(unzipped(desk.vault, kept(desk.vault)[0])) == ["about.json", "probe-1.bin", "report.jws"]
+
+    def test_whose_credential_was_shown_is_known_whatever_came_of_it(self, desk: Desk) -> None:
+        credentials = with_credentials(desk)
+        codes = credential_of(credentials)
+        session, secret = open_session(
+            credentials, application="shop", wanted=Wanted("door", "1e-4", Against.CREDENTIAL), evidence=TERMS
+        )
+        for person in (BELA, ANNA):
+            submit(credentials, session.id, secret, Capture([person.photo(1)], **codes, agreed=True))
+        mine = subject_id(desk.vault)
+        assert [each.subject_id for each in kept(desk.vault)] == [mine, mine]
+        reports = reports_of(desk, session.id, application="shop")
+        assert [each.subject_id for each in reports] == [mine, mine]
+        assert sorted("sub" in claims_of(each.jws) for each in reports) == [False, True]
+        assert erase_subject(desk.vault, mine).content["evidence"] == 2
+        assert reports_of(desk, session.id, application="shop") == []
+
+    @pytest.mark.parametrize("against", [Against.SUBJECT, Against.CREDENTIAL])
+    @pytest.mark.parametrize("act", ["withdrawal", "erasure"])
+    def test_who_withdraws_meanwhile_leaves_nothing_behind(self, desk: Desk, against: Against, act: str) -> None:
+        desk = with_credentials(desk)
+        codes = credential_of(desk) if against is Against.CREDENTIAL else {"claim": enrol(desk.vault, ANNA).text()}
+        mine = subject_id(desk.vault)
+        wanted = Wanted("door", "1e-4", against, mine if against is Against.SUBJECT else None)
+        session, secret = open_session(desk, application="shop", wanted=wanted, evidence=TERMS)
+
+        def withdraw(_: object) -> None:
+            if act == "withdrawal":
+                withdraw_consent(desk.vault, mine, "door")
+            else:
+                erase_subject(desk.vault, mine)
+
+        with pytest.raises((ConsentInvalid, SessionClosed)):
+            submit(replace(desk, decided=withdraw), session.id, secret, Capture([ANNA.photo(1)], **codes, agreed=True))
+        assert kept(desk.vault) == []
+        assert consistent(desk.vault)
+        with desk.vault.store.reading() as tx:
+            assert tx.sessions.reports(session.id) == []
 
 
 class TestSilence:
@@ -317,6 +411,30 @@ class Pulled:
 
 
 class TestBreakingOff:
+    def test_a_transaction_that_fails_leaves_no_shred(self, make_vault: MakeVault) -> None:
+        vault = make_vault("sqlite")
+
+        def full(name: str) -> None:
+            if name == "evidence.add":
+                raise StoreUnusable("the disk is full")
+
+        session = opened(desk_of(vault))
+        for _ in range(3):
+            with pytest.raises(StoreUnusable, match="full"):
+                show(desk_of(Spy(vault, full).vault), session)
+        assert consistent(vault)
+
+    def test_what_is_wrong_elsewhere_keeps_nothing_past_its_time(self, desk: Desk, clock: Clock) -> None:
+        some(desk)
+        for number in range(1, 21):
+            with Secret.random() as shred:
+                desk.vault.shreds.put(bytes([number]) * 16, shred)
+        clock.advance(days=90)
+        with pytest.raises(StoreUnusable, match="20 of 20 shreds belong to nothing"):
+            sweep(desk.vault)
+        assert kept(desk.vault) == []
+        assert log(desk.vault)[-1]["details"]["evidence"] == 1
+
     def test_at_any_point_it_is_kept_whole_or_not_at_all(self, make_vault: MakeVault) -> None:
         vault = make_vault("sqlite")
         for number in range(1, 60):

@@ -82,6 +82,57 @@ def decoded(part: str) -> dict[str, Any]:
     return value
 
 
+class TestOrder:
+    def test_attempts_do_not_come_back(self, desk: Desk) -> None:
+        """Another submission is taken and answered between the look at the session and its taking."""
+        session, secret = opened(desk, against=Against.UPLOAD)
+        shown = Capture([BELA.photo(1)], reference=ANNA.photo())
+        first: list[int] = []
+
+        def between(name: str) -> None:
+            if name == "writing" and not first:
+                first.append(submit(desk, session.id, secret, shown).attempts_left)
+
+        after = submit(replace(desk, vault=Spy(desk.vault, between).vault), session.id, secret, shown)
+        assert (first, after.attempts_left) == ([2], 1)
+
+    def test_a_session_is_canceled_as_it_is(self, desk: Desk) -> None:
+        session, secret = opened(desk, against=Against.UPLOAD)
+        shown = Capture([BELA.photo(1)], reference=ANNA.photo())
+        before: list[int] = []
+
+        def between(name: str) -> None:
+            if name == "writing" and not before:
+                before.append(submit(desk, session.id, secret, shown).attempts_left)
+
+        spied = replace(desk, vault=Spy(desk.vault, between).vault)
+        assert cancel_session(spied, session.id, Wanted, application="shop").attempts_left == 2
+
+    def test_nobody_is_asked_for_what_there_is_not(self, desk: Desk) -> None:
+        enrol(desk.vault, ANNA)
+        with pytest.raises(InputInvalid, match="no reference for the purpose 'till'"):
+            open_session(
+                desk, application="shop", wanted=Wanted("till", "1e-4", Against.SUBJECT, subject_id(desk.vault))
+            )
+
+    def test_a_session_is_redacted_once(self, desk: Desk) -> None:
+        session, _ = opened(desk, against=Against.UPLOAD)
+        cancel_session(desk, session.id, Wanted, application="shop")
+        redact_session(desk, session.id, application="shop")
+        with pytest.raises(SessionClosed, match=r"redacted at 2026-03-01T12:00:00\.000000Z already"):
+            redact_session(desk, session.id, application="shop")
+
+    def test_the_application_is_told_of_sessions_that_end_with_their_subject(self, desk: Desk) -> None:
+        enrol(desk.vault, ANNA)
+        session, _ = opened(desk)
+        erase_subject(desk.vault, subject_id(desk.vault))
+        with desk.vault.store.reading() as tx:
+            told = {(each.type, each.data["id"]) for each in tx.outbox.page("shop")}
+        assert ("verification_session.canceled", session.id) in told
+        with pytest.raises(SessionUnknown):
+            find_session(desk, session.id, Wanted, application="shop")
+
+
 class TestAnswer:
     def test_a_match_is_verified_and_signed(self, desk: Desk, clock: Clock) -> None:
         claim = enrol(desk.vault, ANNA)
@@ -149,7 +200,7 @@ class TestAnswer:
         claim = enrol(desk.vault, ANNA)
         session, secret = opened(desk)
         after = submit(desk, session.id, secret, Capture([NOBODY], claim=claim.text()))
-        assert (after.status, after.last_error, after.attempts_left) == (Status.REQUIRES_INPUT, "not_compared", 3)
+        assert (after.status, after.last_error, after.attempts_left) == (Status.REQUIRES_INPUT, "no_face", 3)
         with pytest.raises(EmptyImage):
             submit(desk, session.id, secret, Capture([b""], claim=claim.text()))
         then = shown_to(desk, session.id, secret)

@@ -66,7 +66,6 @@ def session(**changes: Any) -> VerificationSession:
         "created_at": NOW,
         "expires_at": NOW + HOUR,
         "secret_hash": secrets.token_bytes(32),
-        "kept_until": NOW + 30 * DAY,
     }
     return HostedSession(**{**usual, **changes})
 

@@ -650,6 +650,7 @@ class StoreContract:
             assert list(tx.evidence.of(session_id="vs_2", subject_id="sub_2")) == []
             assert list(tx.evidence.due(now=NOW)) == []
             assert list(tx.evidence.due(now=NOW + MICROSECOND)) == [others[1]]
+            assert len(tx.evidence.due(now=NOW + 2 * DAY, limit=2)) == 2
             ids = sorted(each.id for each in (mine, *others))
             assert list(tx.evidence.ids()) == ids
             assert list(tx.evidence.ids(after=ids[0], limit=1)) == ids[1:2]
@@ -736,22 +737,24 @@ class StoreContract:
 
     def test_sessions_whose_time_is_over_are_due_and_pruned(self, store: Store) -> None:
         taken = {"status": SessionStatus.PROCESSING, "lease": bytes(16)}
-        due = [session(expires_at=NOW, kept_until=NOW), session(leased_until=NOW, expires_at=NOW + DAY, **taken)]
+        due = [session(expires_at=NOW), session(leased_until=NOW, expires_at=NOW + DAY, **taken)]
         not_due = [
-            session(expires_at=NOW + MICROSECOND, kept_until=NOW + MICROSECOND),
+            session(expires_at=NOW + MICROSECOND),
             session(leased_until=NOW + MICROSECOND, **taken),
-            session(expires_at=NOW, kept_until=NOW, status=SessionStatus.VERIFIED),
+            session(expires_at=NOW, status=SessionStatus.VERIFIED),
+            session(expires_at=NOW, status=SessionStatus.VERIFIED, evidence_kept=1),
         ]
         with store.writing() as tx:
             for each in (*due, *not_due):
                 tx.sessions.add(each)
                 tx.sessions.add_report(report(each.id))
+            tx.evidence.add(evidence(not_due[3].id, None), b"sealed")
             assert {each.id for each in tx.sessions.due(now=NOW)} == {each.id for each in due}
             assert len(tx.sessions.due(now=NOW, limit=1)) == 1
-            tx.sessions.prune(now=NOW)
+            tx.sessions.prune(before=NOW + MICROSECOND)
         with store.reading() as tx:
             left = {each.id for each in tx.sessions.page("shop", "verification_session")}
-            assert left == {due[1].id, not_due[0].id, not_due[1].id}
+            assert left == {due[1].id, not_due[0].id, not_due[1].id, not_due[3].id}
             assert [len(tx.sessions.reports(each.id)) for each in (due[0], due[1])] == [0, 1]
 
     def test_reports_are_forgotten_with_their_session_or_subject(self, store: Store) -> None:

@@ -56,7 +56,7 @@ def make_app(service: Service) -> FastAPI:
 
 def _well_known(app: FastAPI, service: Service) -> None:
     @app.get("/livez", tags=["health"])
-    def get_liveness() -> m.Health:
+    async def get_liveness() -> m.Health:
         """Whether the process answers."""
         return m.Health()
 

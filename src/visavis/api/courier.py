@@ -10,15 +10,17 @@ import httpcore
 from starlette.concurrency import run_in_threadpool
 
 from visavis._version import __version__
+from visavis.api.log import tell_fault
 from visavis.api.metrics import Metrics
-from visavis.api.network import AddressRefused, PublicOnly
+from visavis.api.network import AddressRefused, Network
 from visavis.errors import InputInvalid, VisavisError
-from visavis.session import DeliveryState, Sending, Vault, headers_of, settle_delivery, take_due
+from visavis.session import DeliveryState, Most, Sending, Vault, headers_of, settle_delivery, take_due
 
 SEND_S = 15.0
 """For how long an endpoint is waited for."""
 _LOOK_S = 0.5
-_AT_ONCE, _AT_ONCE_EACH = 32, 8
+_AT_ONCE, _AT_ONCE_APPLICATION, _AT_ONCE_EACH = 64, 16, 8
+"""So many are sent at a time, of one application, and to one endpoint: who does not answer keeps nobody else waiting."""
 _log = logging.getLogger("visavis.webhooks")
 
 
@@ -27,14 +29,17 @@ class Courier:
 
     def __init__(self, vault: Vault, metrics: Metrics, *, allow_private: bool = False) -> None:
         self._vault, self._metrics, self._allow_private = vault, metrics, allow_private
-        self._busy: Counter[str] = Counter()
+        self._in_work: Counter[tuple[str, str]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
 
     def check(self, url: str) -> None:
         """Raises InputInvalid for an address that nothing would be sent to."""
         if not self._allow_private and not url.startswith("https://"):
-            raise InputInvalid("expected an address that begins with https://; events are sent over TLS alone")
+            raise InputInvalid(
+                "expected an address that begins with https://; events are sent over TLS alone, unless the operator starts the "
+                "service with --allow-private-webhooks"
+            )
 
     async def run(self) -> None:
         """Look for what is due, again and again, and send it; until cancelled, when what is being sent is still waited for."""
@@ -42,7 +47,7 @@ class Courier:
             ssl_context=ssl.create_default_context(),
             max_connections=_AT_ONCE,
             max_keepalive_connections=0,
-            network_backend=None if self._allow_private else PublicOnly(),
+            network_backend=Network(allow_private=self._allow_private),
         ) as pool:
             try:
                 while True:
@@ -58,14 +63,14 @@ class Courier:
         free = _AT_ONCE - len(self._tasks)
         if free <= 0:
             return
-        full = [endpoint for endpoint, count in self._busy.items() if count >= _AT_ONCE_EACH]
+        most = Most(free, _AT_ONCE_APPLICATION, _AT_ONCE_EACH)
         try:
-            taken = await run_in_threadpool(take_due, self._vault, limit=free, besides=full, each=_AT_ONCE_EACH)
-        except VisavisError as error:
-            _log.error("fault", extra={"code": error.code, "detail": str(error)})
+            taken = await run_in_threadpool(take_due, self._vault, most, in_work=[*self._in_work.elements()])
+        except Exception as error:  # noqa: BLE001 - it looks again in a moment
+            tell_fault(_log, error)
             return
         for sending in taken:
-            self._busy[sending.endpoint.id] += 1
+            self._in_work[sending.endpoint.application, sending.endpoint.id] += 1
             task = asyncio.create_task(self._send(pool, sending))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -75,12 +80,10 @@ class Courier:
             status, error = await self._post(pool, sending)
             settled = await run_in_threadpool(settle_delivery, self._vault, sending, status=status, error=error)
             self._metrics.delivery("failed" if settled.state is DeliveryState.PENDING else settled.state.value)
-        except VisavisError as fault:  # it is due again when its lease ends
-            _log.error("fault", extra={"code": fault.code, "detail": str(fault)})
+        except Exception as fault:  # noqa: BLE001 - it is due again when its lease ends
+            tell_fault(_log, fault)
         finally:
-            self._busy[sending.endpoint.id] -= 1
-            if not self._busy[sending.endpoint.id]:
-                del self._busy[sending.endpoint.id]
+            self._in_work.subtract([(sending.endpoint.application, sending.endpoint.id)])
             self._freed.set()
 
     async def _post(self, pool: httpcore.AsyncConnectionPool, sending: Sending) -> tuple[int | None, str | None]:

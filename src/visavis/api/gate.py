@@ -15,7 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from visavis.api import problem
 from visavis.api.rates import Rate
 from visavis.api.service import Service
-from visavis.errors import ApiKeyRefused, ClientSecretRefused, RequestTooLarge, RequestTooSlow, VisavisError
+from visavis.errors import (
+    ApiKeyRefused,
+    ClientSecretRefused,
+    InputInvalid,
+    RequestTooLarge,
+    RequestTooSlow,
+    VisavisError,
+)
 from visavis.session import authenticate, shown_to
 
 HEADERS = {
@@ -89,6 +96,8 @@ class Gate:
     async def _admit(self, scope: Scope) -> None:
         """Raises ApiKeyRefused, ClientSecretRefused or RateLimited."""
         path: str = scope["path"]
+        if not path.isprintable():  # routes match before a line's end, and what is bounded here does not
+            raise InputInvalid("an address has no characters that cannot be seen")
         address = str((scope.get("client") or ("",))[0])
         if not path.startswith(("/v1/", "/metrics")):
             self._by_address.take(address)

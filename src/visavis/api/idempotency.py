@@ -40,14 +40,14 @@ class Idempotent:
         answer: list[Message] = []
         try:
             await self._app(scope, _replayed(body, receive), _collect(answer))
-            status = answer[0]["status"] if answer else 500
-            if 200 <= status < 300:
-                await run_in_threadpool(finish_request, self._vault, asked, _packed(answer))
-            else:
-                await run_in_threadpool(abandon_request, self._vault, asked)
         except Exception:
             await run_in_threadpool(abandon_request, self._vault, asked)
             raise
+        if answer and 200 <= answer[0]["status"] < 300:
+            # A fault here leaves a request of which a repetition is told that nobody knows what came of it.
+            await run_in_threadpool(finish_request, self._vault, asked, _packed(answer))
+        else:
+            await run_in_threadpool(abandon_request, self._vault, asked)
         for message in answer:
             await send(message)
 

@@ -5,6 +5,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from visavis.errors import VisavisError
+
 _FIELDS = ("request_id", "method", "route", "status", "ms", "application", "code", "detail")
 
 
@@ -19,6 +21,13 @@ class Json(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = record.exc_info[0].__name__
         return json.dumps(line)
+
+
+def tell_fault(log: logging.Logger, error: Exception) -> None:
+    """Log what went wrong in what the service does by itself: of a fault nobody foresaw its type alone."""
+    known = isinstance(error, VisavisError)
+    code, detail = (error.code, str(error)) if isinstance(error, VisavisError) else ("unforeseen", type(error).__name__)
+    log.error("fault" if known else "unforeseen", extra={"code": code, "detail": detail})
 
 
 def configured() -> dict[str, Any]:

@@ -7,12 +7,17 @@ later leads nowhere else.
 import asyncio
 import socket
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import httpcore
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_STANDING_FOR_OTHERS = tuple(map(IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "fec0::/10")))
+"""Ranges whose addresses stand for others of IPv4 in ways that only a network's own routers know, or are a site's own."""
+_LOOKUPS_AT_ONCE = 64
 
 
 class AddressRefused(Exception):
@@ -28,14 +33,20 @@ def is_public(text: str) -> bool:
             inner = IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(str(inner))
+        if any(address in network for network in _STANDING_FOR_OTHERS):
+            return False
     return address.is_global and not address.is_multicast
 
 
-class PublicOnly(httpcore.AsyncNetworkBackend):
-    """A network backend that connects to public addresses alone."""
+class Network(httpcore.AsyncNetworkBackend):
+    """A network backend that connects to public addresses alone, unless private ones are allowed.
 
-    def __init__(self) -> None:
-        self._through = httpcore.AnyIOBackend()
+    Names are looked up by threads of its own: a name server that does not answer keeps nothing else waiting.
+    """
+
+    def __init__(self, *, allow_private: bool = False) -> None:
+        self._through, self._allow_private = httpcore.AnyIOBackend(), allow_private
+        self._lookups = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, thread_name_prefix="lookup")
 
     async def connect_tcp(
         self,
@@ -46,12 +57,13 @@ class PublicOnly(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Connect. Raises AddressRefused where any address of the host is not public."""
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().run_in_executor(self._lookups, look_up)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError("the name cannot be resolved") from error
         addresses = [str(address[0]) for *_, address in found]
-        if not addresses or not all(map(is_public, addresses)):
+        if not addresses or not (self._allow_private or all(map(is_public, addresses))):
             raise AddressRefused
         return await self._through.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
 

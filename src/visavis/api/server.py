@@ -15,34 +15,53 @@ CONNECTIONS_MAX = 1_000
 
 
 class Connection(H11Protocol):
-    """A connection that is closed where the next request's headers do not come in time. headers_s: from its begin, or from the
-    first byte of a later request."""
+    """A connection that is closed where its client keeps it waiting: for the headers of the next request, for the rest of a body
+    that nobody reads any more, or for its answers to be read. headers_s: for how long each of these may take."""
 
     headers_s = 10.0
     _late: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio."""
         super().connection_made(transport)
-        self._late = self.loop.call_later(self.headers_s, transport.close)
+        self._late = self.loop.call_later(self.headers_s, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
-            self._in_time()
+        answered = self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
+        if self.conn.their_state is not h11.IDLE and not answered:
+            _stop(self._late)
+            self._late = None
         elif self._late is None:
-            self._late = self.loop.call_later(self.headers_s, self.transport.close)
+            self._late = self.loop.call_later(self.headers_s, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close it; what its client has not read a while later is dropped."""
+        self.transport.close()
+        self.loop.call_later(self.headers_s, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        """See asyncio."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.headers_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """See asyncio."""
+        super().resume_writing()
+        _stop(self._unread)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
-        self._in_time()
+        _stop(self._late)
+        _stop(self._unread)
         super().connection_lost(exc)
 
-    def _in_time(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+
+def _stop(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
 
 
 def server_of(service: Service, **settings: Any) -> uvicorn.Server:

@@ -20,11 +20,11 @@ class Room:
     loop alone."""
 
     def __init__(self, places: int) -> None:
-        self._places, self.taken = places, 0
+        self.places, self.taken = places, 0
 
     def check(self) -> None:
         """Raises Overloaded when there is no place."""
-        if self.taken >= self._places:
+        if self.taken >= self.places:
             raise overloaded("more photos are submitted than this service can look at")
 
     def take(self) -> None:

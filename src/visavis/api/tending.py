@@ -5,13 +5,16 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 
+from visavis.api.log import tell_fault
 from visavis.api.service import Service
-from visavis.errors import VisavisError
 from visavis.session import expire_sessions, sweep
 
-_MINUTE_S, _DAY_S = 60.0, 86_400.0
+_MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3_600.0, 86_400.0
+_OTHERS = 40
+"""Threads besides those in which photos are looked at or wait: for keys, events and what else is short."""
 _log = logging.getLogger("visavis.tending")
 
 
@@ -19,9 +22,10 @@ _log = logging.getLogger("visavis.tending")
 async def tended(service: Service) -> AsyncIterator[None]:
     """Tend the service for the length of the block. Several processes may do so at the same time."""
     vault = service.desk.vault
+    to_thread.current_default_thread_limiter().total_tokens = service.room.places + _OTHERS
     tasks = [
         asyncio.create_task(_every(_MINUTE_S, lambda: expire_sessions(vault))),
-        asyncio.create_task(_every(_DAY_S, lambda: sweep(vault))),
+        asyncio.create_task(_every(_DAY_S, lambda: sweep(vault), again_s=_HOUR_S)),
         asyncio.create_task(service.courier.run()),
     ]
     try:
@@ -32,11 +36,13 @@ async def tended(service: Service) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _every(seconds: float, act: Callable[[], object]) -> None:
-    """Do it now, and so often from now on. A fault is logged, and it is tried again the next time."""
+async def _every(seconds: float, act: Callable[[], object], *, again_s: float | None = None) -> None:
+    """Do it now, and so often from now on. again_s: after a fault, which is logged, it is tried again so soon."""
     while True:
+        wait_s = seconds
         try:
             await run_in_threadpool(act)
-        except VisavisError as error:
-            _log.error("fault", extra={"code": error.code, "detail": str(error)})
-        await asyncio.sleep(seconds)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the service goes on
+            tell_fault(_log, error)
+            wait_s = again_s or seconds
+        await asyncio.sleep(wait_s)

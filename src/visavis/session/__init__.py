@@ -61,6 +61,7 @@ from visavis.session.jws import REPORT_TYPE
 from visavis.session.key_check import confirm_keys
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
 from visavis.session.outbox import (
+    Most,
     Sending,
     add_endpoint,
     change_endpoint,
@@ -146,6 +147,7 @@ __all__ = [
     "Issued",
     "Issuing",
     "Models",
+    "Most",
     "PasskeyClaim",
     "Payment",
     "Probe",

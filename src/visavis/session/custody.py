@@ -152,6 +152,16 @@ def _replaced(tx: Transaction, new: Reference, *, replace: bool, renewed: Refere
     return replaced
 
 
+def require_agreement(tx: Transaction, subject_id: str, purpose: str) -> None:
+    """Raises ConsentInvalid where a subject is gone, or no consent of theirs for the purpose holds any more."""
+    subject = tx.subjects.get(subject_id)
+    holding = (
+        each for each in tx.consents.of(subject_id) if each.text.purpose == purpose and each.withdrawn_at is None
+    )
+    if subject is None or subject.erasing or next(holding, None) is None:
+        raise ConsentInvalid("the consent ended while the capture was looked at; nothing was kept")
+
+
 def require_consent(tx: Transaction, subject_id: str, consent_id: str) -> tuple[Subject, Consent]:
     """The subject and their consent. Raises ConsentInvalid where the consent was withdrawn, or the subject is being erased."""
     subject = tx.subjects.get(subject_id)

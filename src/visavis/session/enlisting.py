@@ -17,7 +17,7 @@ from visavis.errors import EnrolmentIncomplete, InputInvalid
 from visavis.session.credentials import issue_credential
 from visavis.session.custody import require_consent
 from visavis.session.enrolment import CAPTURES_MAX, Enrolment, record_consent
-from visavis.session.evidence import check_agreed, keep_evidence, prepare_evidence
+from visavis.session.evidence import check_agreed, evidence_of, keeping
 from visavis.session.hosted import Desk, new_session, note, settle
 from visavis.session.inquiry import EnrolmentSession, EvidenceTerms, SessionStatus, ToEnrol, Yields
 from visavis.session.ports import Transaction
@@ -105,27 +105,25 @@ def enrol(desk: Desk, session_id: str, secret: str, photos: Sequence[bytes], *, 
                 return Enrolled(settle(tx, mine, desk.vault.clock(), error=refused.value), reasons)
         ended: list[EnrolmentSession] = []
         now, named = desk.vault.clock(), {f"photo-{number}": photo for number, photo in enumerate(photos, 1)}
-        prepared = prepare_evidence(
-            desk.evidence_key, mine, named, now, agreed=agreed, subject_id=mine.wanted.subject_id
-        )
+        evidence = evidence_of(desk.evidence_key, mine, named, now, agreed=agreed, subject_id=mine.wanted.subject_id)
+        with keeping(desk.vault, evidence) as keep:
 
-        def end(tx: Transaction) -> None:
-            evidence = None if prepared is None else prepared.evidence
-            ended.append(settle(tx, mine, desk.vault.clock(), done=SessionStatus.ENROLLED, evidence=evidence))
-            if prepared is not None:
-                keep_evidence(desk.vault, tx, prepared)
+            def end(tx: Transaction) -> None:
+                kept = evidence is not None
+                ended.append(settle(tx, mine, desk.vault.clock(), done=SessionStatus.ENROLLED, kept=kept))
+                keep(tx)
 
-        if mine.wanted.yields is Yields.REFERENCE:
-            with enrolment.finish(alongside=end) as claim:
-                return Enrolled(ended[0], reasons, claim=claim.text())
-        if desk.issuing is None:
-            raise EnrolmentIncomplete("no credentials are issued here any more")
-        credential, holder = issue_credential(
-            desk.vault, enrolment, desk.issuing, valid_for=timedelta(days=mine.wanted.valid_days), alongside=end
-        )
-        assert holder is not None  # noqa: S101 - one is made where none is given
-        with holder:
-            return Enrolled(ended[0], reasons, credential=credential.text(), holder=holder.text())
+            if mine.wanted.yields is Yields.REFERENCE:
+                with enrolment.finish(alongside=end) as claim:
+                    return Enrolled(ended[0], reasons, claim=claim.text())
+            if desk.issuing is None:
+                raise EnrolmentIncomplete("no credentials are issued here any more")
+            credential, holder = issue_credential(
+                desk.vault, enrolment, desk.issuing, valid_for=timedelta(days=mine.wanted.valid_days), alongside=end
+            )
+            assert holder is not None  # noqa: S101 - one is made where none is given
+            with holder:
+                return Enrolled(ended[0], reasons, credential=credential.text(), holder=holder.text())
 
 
 def _begun(desk: Desk, session: EnrolmentSession) -> Enrolment:

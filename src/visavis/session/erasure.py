@@ -26,7 +26,7 @@ PENDING_MAX = timedelta(hours=1)
 """After so long a reference whose claim was never handed out belongs to an enrolment that broke off."""
 UNUSED_MAX = timedelta(days=1)
 """After so long a consent from which nothing was made is no ground any more to keep its subject."""
-_PAGE = 1000
+_PAGE, _EVIDENCE_AT_ONCE = 1000, 10
 _ORPHANS_FREE, _ORPHANS_SHARE_MAX = 10, 0.01
 CREDENTIALS_REMEMBERED = timedelta(days=90)
 """For how long an issuer remembers an expired credential."""
@@ -134,30 +134,55 @@ def sweep(vault: Vault, *, allow_many: bool = False, limits: AttemptLimits = DEF
     Raises StoreUnusable when many references have no shred, or many shreds belong to nothing, which looks like the wrong store of
     shreds or an old copy of one of the two; allow_many: they are to be removed all the same.
     """
-    now = vault.clock()
-    orphans, stray = _orphans(vault, allow_many=allow_many), _stray(vault, allow_many=allow_many)
-    lost = _lost(vault, allow_many=allow_many)
+    now, done = vault.clock(), {"references": 0, "orphans": 0, "shreds": 0, "evidence": 0, "subjects": 0}
+    receipts: list[Receipt] = []
+    try:
+        done["evidence"] = _destroy_overdue(vault, now)
+        done["references"] = _destroy_due(vault, now)
+        with vault.store.writing() as tx:
+            tx.attempts.prune(before=now - REMEMBERED, failures_max=limits.failures_max)
+            tx.credentials.prune(before=now - CREDENTIALS_REMEMBERED)
+        # What has expired is gone by now, whatever is wrong with the rest.
+        orphans, stray = _orphans(vault, allow_many=allow_many), _stray(vault, allow_many=allow_many)
+        lost = _lost(vault, allow_many=allow_many)
+        with vault.store.writing() as tx:
+            done["evidence"] += destroy_evidence(vault, tx, lost)
+            for record_id in orphans:
+                tx.references.set_state(record_id, ReferenceState.RETIRED)
+        done["orphans"] = _destroy_due(vault, now)
+        for begin in range(0, len(stray), _PAGE):
+            done["shreds"] += _destroy_stray(vault, stray[begin : begin + _PAGE])
+        with vault.store.writing() as tx:
+            subjects = tx.subjects.leaving(now=now, unused_since=now - UNUSED_MAX)
+            leaving = [(subject, begin_erasure(tx, subject, now)) for subject in subjects]
+        for subject, retired in leaving:
+            receipts.append(finish_erasure(vault, subject, retired))
+            done["subjects"] += 1
+    finally:
+        if any(done.values()):
+            with vault.store.writing() as tx:
+                tx.audit.append(Event.SWEPT, done, at=now)
+            vault.store.scrub()
+    return Swept(done["references"], done["orphans"], done["shreds"], done["evidence"], receipts)
+
+
+def _destroy_overdue(vault: Vault, now: datetime) -> int:
+    """Evidence whose time is over, a little at a time, since it may be large. How much it was."""
+    count = 0
+    while True:
+        with vault.store.writing() as tx:
+            found = destroy_evidence(vault, tx, tx.evidence.due(now=now, limit=_EVIDENCE_AT_ONCE))
+        count += found
+        if found < _EVIDENCE_AT_ONCE:
+            return count
+
+
+def _destroy_due(vault: Vault, now: datetime) -> int:
+    """References that expired, are retired, or were never completed. How many they were."""
     with vault.store.writing() as tx:
-        evidence = destroy_evidence(vault, tx, {*lost, *tx.evidence.due(now=now)})
-        for record_id in orphans:
-            tx.references.set_state(record_id, ReferenceState.RETIRED)
-        tx.attempts.prune(before=now - REMEMBERED, failures_max=limits.failures_max)
-        tx.credentials.prune(before=now - CREDENTIALS_REMEMBERED)
         due = retire(tx, tx.references.due(now=now, pending_before=now - PENDING_MAX))
     destroy(vault, due)
-    shreds = sum(_destroy_stray(vault, stray[begin : begin + _PAGE]) for begin in range(0, len(stray), _PAGE))
-    with vault.store.writing() as tx:
-        subjects = tx.subjects.leaving(now=now, unused_since=now - UNUSED_MAX)
-        leaving = [(subject, begin_erasure(tx, subject, now)) for subject in subjects]
-    receipts = [finish_erasure(vault, subject, retired) for subject, retired in leaving]
-    destroyed = {each.record_id for each in due}
-    swept = Swept(len(destroyed.difference(orphans)), len(destroyed.intersection(orphans)), shreds, evidence, receipts)
-    counts = {name: found if isinstance(found, int) else len(found) for name, found in swept.to_dict().items()}
-    if any(counts.values()):
-        with vault.store.writing() as tx:
-            tx.audit.append(Event.SWEPT, counts, at=now)
-        vault.store.scrub()
-    return swept
+    return len(due)
 
 
 def _orphans(vault: Vault, *, allow_many: bool) -> list[bytes]:

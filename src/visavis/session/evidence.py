@@ -9,13 +9,14 @@
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
 from zipfile import ZipFile, ZipInfo
 
-from visavis.errors import EvidenceUnknown, ImageError, InputInvalid
+from visavis.errors import EvidenceUnknown, ImageError, InputInvalid, VisavisError
 from visavis.image import sniff
 from visavis.session.audit import Event, stamp
 from visavis.session.inquiry import AnySession, Evidence, Report
@@ -47,7 +48,7 @@ def check_agreed(session: AnySession, *, agreed: bool) -> None:
         raise InputInvalid("this session keeps no photos; there is nothing to agree to")
 
 
-def prepare_evidence(
+def evidence_of(
     public: bytes | None,
     session: AnySession,
     photos: Mapping[str, bytes],
@@ -62,7 +63,7 @@ def prepare_evidence(
     public: the operator's key, None where there is none.
     """
     terms = session.evidence
-    if public is None or terms is None or not agreed:
+    if public is None or terms is None or not agreed or not photos:
         return None
     evidence = Evidence(
         id=secrets.token_bytes(16),
@@ -81,8 +82,21 @@ def prepare_evidence(
     return Prepared(evidence, Envelope.seal(contents, envelope_id=evidence.id, public=public))
 
 
-def keep_evidence(vault: Vault, tx: Transaction, prepared: Prepared) -> None:
-    """Keep it (4). The shred comes first: evidence in the database has one, or was restored from a back-up."""
+@contextmanager
+def keeping(vault: Vault, prepared: Prepared | None) -> Iterator[Callable[[Transaction], None]]:
+    """Gives what keeps it, if it is any, in a transaction within the block (4). The shred comes first, so that evidence in the
+    database has one, or was restored from a back-up. Where the transaction fails, the shred is destroyed again."""
+    try:
+        yield lambda tx: None if prepared is None else _keep(vault, tx, prepared)
+    except BaseException:
+        if prepared is not None:
+            with suppress(VisavisError), vault.store.reading() as tx:
+                for stray in tx.evidence.unknown([prepared.evidence.id]):
+                    vault.shreds.destroy(stray)
+        raise
+
+
+def _keep(vault: Vault, tx: Transaction, prepared: Prepared) -> None:
     evidence = prepared.evidence
     with Secret.random(SHRED_BYTES) as shred:
         vault.shreds.put(evidence.id, shred)

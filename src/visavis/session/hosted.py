@@ -34,7 +34,6 @@ from visavis.session.inquiry import (
     OPEN,
     Against,
     AnySession,
-    Evidence,
     EvidenceTerms,
     HostedSession,
     Report,
@@ -156,7 +155,6 @@ def new_session(
         created_at=now,
         expires_at=now + life,
         secret_hash=_hash(secret),
-        kept_until=now + life + KEPT,
         evidence=evidence,
         return_url=None if return_url is None else check_url(return_url),
     )
@@ -198,27 +196,32 @@ def shown_to(desk: Desk, session_id: str, secret: str) -> AnySession:
 
 def cancel_session(desk: Desk, session_id: str, kind: type[W], *, application: str) -> HostedSession[W]:
     """End a session. Raises SessionUnknown, or SessionClosed when it is over already."""
-    session = find_session(desk, session_id, kind, application=application)
     now = desk.vault.clock()
-    ended = replace(session, status=SessionStatus.CANCELED, lease=None, leased_until=None)
     with desk.vault.store.writing() as tx:
-        if session.status not in OPEN or not tx.sessions.move(ended, status=session.status, lease=session.lease):
+        session = _as_of(_own(tx, session_id, kind, application), now)
+        if session.status not in OPEN:
             raise SessionClosed(f"the session is {session.status.value.replace('_', ' ')}, and cannot be canceled")
+        ended = replace(session, status=SessionStatus.CANCELED, lease=None, leased_until=None)
+        tx.sessions.move(ended, status=session.status, lease=session.lease)
         note(tx, ended, now)
     return ended
 
 
-def take(desk: Desk, session: HostedSession[W]) -> HostedSession[W]:
+def take(desk: Desk, session_id: str) -> AnySession:
     """Take a session for a submission: until its lease ends nobody else submits to it. Raises SessionClosed."""
     now = desk.vault.clock()
-    if session.status not in OPEN:
-        raise SessionClosed(f"the session is {session.status.value}; it takes no capture any more")
-    if session.status is SessionStatus.PROCESSING and session.leased_until is not None and now < session.leased_until:
-        raise SessionClosed("a capture is being looked at; wait for the answer")
-    taken = replace(session, status=SessionStatus.PROCESSING, lease=secrets.token_bytes(16), leased_until=now + LEASE)
     with desk.vault.store.writing() as tx:
-        if not tx.sessions.move(taken, status=session.status, lease=session.lease):
-            raise SessionClosed("another capture was submitted at the same time; wait for its answer")
+        found = tx.sessions.get(session_id)
+        if found is None:
+            raise SessionClosed("the session is gone; it takes no capture any more")
+        session = _as_of(found, now)
+        if session.status not in OPEN:
+            raise SessionClosed(f"the session is {session.status.value}; it takes no capture any more")
+        if session.status is SessionStatus.PROCESSING and session.leased_until and now < session.leased_until:
+            raise SessionClosed("a capture is being looked at; wait for the answer")
+        lease = secrets.token_bytes(16)
+        taken = replace(session, status=SessionStatus.PROCESSING, lease=lease, leased_until=now + LEASE)
+        tx.sessions.move(taken, status=session.status, lease=session.lease)
     return taken
 
 
@@ -230,16 +233,15 @@ def settle(
     done: SessionStatus | None = None,
     error: str | None = None,
     attempts: int = 1,
-    evidence: Evidence | None = None,
+    kept: bool = False,
 ) -> HostedSession[W]:
     """End a submission. done: what the session is from now on, where it reached its end. error: the code of what was lacking.
-    evidence: what is kept with it, for as long as which it is remembered.
+    kept: whether evidence is kept with it.
 
     Raises SessionClosed where the session ended, or the lease did, meanwhile: then nothing is kept.
     """
     left = taken.attempts_left - attempts
     status = done or (SessionStatus.REQUIRES_INPUT if left > 0 else SessionStatus.CANCELED)
-    until = taken.kept_until if evidence is None else max(taken.kept_until, evidence.expires_at)
     settled = replace(
         taken,
         status=status,
@@ -247,8 +249,7 @@ def settle(
         last_error=error,
         lease=None,
         leased_until=None,
-        kept_until=until,
-        evidence_kept=taken.evidence_kept + (evidence is not None),
+        evidence_kept=taken.evidence_kept + kept,
     )
     if not tx.sessions.move(settled, status=SessionStatus.PROCESSING, lease=taken.lease):
         raise SessionClosed("the session ended, or took too long, while the capture was looked at; nothing was kept")
@@ -336,7 +337,7 @@ def expire_sessions(vault: Vault) -> int:
             if expired:
                 note(tx, freed, now)
             count += expired
-        tx.sessions.prune(now=now)
+        tx.sessions.prune(before=now - KEPT)
         tx.outbox.prune(before=now - KEPT)
         forget_old_secrets(tx, now)
         tx.answers.prune(before=now - ANSWERS_KEPT)

@@ -13,6 +13,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
+from hmac import digest
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -32,12 +33,12 @@ _NONCE_BYTES = 12
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that may be repeated. secret: of who asks. key: the idempotency key, 1 to 255 visible ASCII characters. request:
+    """A request that may be repeated. secret: of who asks. key: the idempotency key, 1 to 255 visible ASCII characters. asked:
     the hash of what is asked. Raises InputInvalid."""
 
     secret: str = field(repr=False)
     key: str = field(repr=False)
-    request: bytes
+    asked: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         if not _KEY.fullmatch(self.key):
@@ -47,6 +48,11 @@ class Asked:
     def id(self) -> bytes:
         """Under which its answer is kept."""
         return sha256(f"visavis idempotency v1\0{self.secret}\0{self.key}".encode()).digest()
+
+    @property
+    def request(self) -> bytes:
+        """By which the same request is known again; what was asked cannot be guessed from it without the secret."""
+        return digest(self.secret.encode(), b"visavis idempotent request v1" + self.asked, "sha256")
 
     def cipher(self) -> AESGCM:
         """What the answer is encrypted with."""

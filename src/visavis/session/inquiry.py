@@ -203,9 +203,9 @@ W_co = TypeVar("W_co", bound=Wanted | ToEnrol, covariant=True)
 @dataclass(frozen=True, slots=True)
 class HostedSession(Generic[W_co]):
     """A session in which an application's user submits captures. id: a prefix and random characters. application: whose it is.
-    secret_hash: of the client's secret. kept_until: when it is forgotten. evidence: under which terms photos are kept.
-    evidence_kept: how often they were. return_url: where the page leads back to. last_error: the code of what the last submission
-    lacked. lease, leased_until: of the submission in progress. redacted_at: when what it held of the person was forgotten."""
+    secret_hash: of the client's secret. evidence: under which terms photos are kept. evidence_kept: how often they were.
+    return_url: where the page leads back to. last_error: the code of what the last submission lacked. lease, leased_until: of the
+    submission in progress. redacted_at: when what it held of the person was forgotten."""
 
     id: str
     application: str
@@ -215,7 +215,6 @@ class HostedSession(Generic[W_co]):
     created_at: datetime
     expires_at: datetime
     secret_hash: bytes = field(repr=False)
-    kept_until: datetime
     evidence: EvidenceTerms | None = None
     evidence_kept: int = 0
     return_url: str | None = None

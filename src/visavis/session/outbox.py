@@ -13,7 +13,7 @@ import json
 import secrets
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -66,22 +66,38 @@ class Sending:
     endpoint: Endpoint
 
 
-def take_due(vault: Vault, *, limit: int, besides: Collection[str] = (), each: int) -> Sequence[Sending]:
-    """Step (2). besides: endpoints that have enough to do. each: no more for one endpoint."""
+@dataclass(frozen=True, slots=True)
+class Most:
+    """So many deliveries are taken: now, of one application, and for one endpoint, those in work included."""
+
+    now: int
+    application: int
+    endpoint: int
+
+
+def take_due(vault: Vault, most: Most, *, in_work: Iterable[tuple[str, str]] = ()) -> Sequence[Sending]:
+    """Step (2). in_work: application and endpoint of each that is being sent."""
     now = vault.clock()
+    endpoints, applications = Counter(each for _, each in in_work), Counter(each for each, _ in in_work)
     with vault.store.reading() as tx:
+        besides = {each for each, count in endpoints.items() if count >= most.endpoint}
+        for application, count in applications.items():
+            if count >= most.application:
+                besides.update(each.id for each in tx.outbox.endpoints(application))
         if not tx.outbox.due(now=now, limit=1, besides=besides):
             return []
     taken: list[Sending] = []
-    counts: Counter[str] = Counter()
     with vault.store.writing() as tx:
-        for delivery in tx.outbox.due(now=now, limit=limit, besides=besides):
+        for delivery in tx.outbox.due(now=now, limit=most.now, besides=besides):
             leased = Delivery(delivery.event_id, delivery.endpoint_id, now + SEND_LEASE, attempts=delivery.attempts + 1)
             event, endpoint = tx.outbox.get(delivery.event_id), tx.outbox.endpoint(delivery.endpoint_id)
             if event is None or endpoint is None or endpoint.disabled:
                 tx.outbox.put(replace(delivery, state=DeliveryState.DEAD, last_error="endpoint_disabled"))
-            elif counts[endpoint.id] < each:
-                counts[endpoint.id] += 1
+            elif delivery.attempts > len(BACK_OFF):  # taken again and again, and never settled
+                tx.outbox.put(replace(delivery, state=DeliveryState.DEAD, last_error="fault"))
+            elif endpoints[endpoint.id] < most.endpoint and applications[endpoint.application] < most.application:
+                endpoints[endpoint.id] += 1
+                applications[endpoint.application] += 1
                 tx.outbox.put(leased)
                 taken.append(Sending(leased, event, endpoint))
     return taken
@@ -121,7 +137,7 @@ def settle_delivery(vault: Vault, sending: Sending, *, status: int | None, error
         if tx.outbox.delivery(taken.event_id, taken.endpoint_id) == taken:
             tx.outbox.put(settled)
             endpoint = tx.outbox.endpoint(taken.endpoint_id)
-            if status == GONE and endpoint is not None:
+            if status == GONE and endpoint is not None and endpoint.url == sending.endpoint.url:
                 tx.outbox.put_endpoint(replace(endpoint, disabled=True))
     return settled
 

@@ -237,8 +237,8 @@ class Sessions(Protocol):
     def forget(self, subject_id: str) -> None:
         """Forget sessions and reports about a subject."""
 
-    def prune(self, *, now: datetime) -> None:
-        """Forget sessions that are kept no longer, with their reports."""
+    def prune(self, *, before: datetime) -> None:
+        """Forget sessions that were to expire before that time, with their reports, but for those of which evidence is kept."""
 
 
 class Outbox(Protocol):
@@ -318,8 +318,8 @@ class EvidenceBox(Protocol):
     def of(self, *, session_id: str | None = None, subject_id: str | None = None) -> Sequence[Evidence]:
         """All evidence, or that of a session or about a subject, oldest first."""
 
-    def due(self, *, now: datetime) -> Sequence[Evidence]:
-        """Evidence whose time is over."""
+    def due(self, *, now: datetime, limit: int = 1000) -> Sequence[Evidence]:
+        """Evidence whose time is over, no more of it than that."""
 
     def unknown(self, ids: Sequence[bytes]) -> Sequence[bytes]:
         """Those of the ids that no evidence has."""

@@ -18,12 +18,16 @@ from visavis.decision import Decision, Outcome
 from visavis.errors import ClaimRefused, ClientSecretRefused, CredentialError, InputInvalid, VisavisError
 from visavis.session.audit import stamp
 from visavis.session.credentials import verify_credential
-from visavis.session.evidence import check_agreed, keep_evidence, prepare_evidence
+from visavis.session.custody import require_agreement
+from visavis.session.evidence import check_agreed, evidence_of, keeping
 from visavis.session.hosted import Desk, settle, shown_to, take
 from visavis.session.inquiry import Against, HostedSession, Report, SessionStatus, VerificationSession, W, Wanted
 from visavis.session.jws import sign_report
 from visavis.session.probe import Probe
 from visavis.session.verification import Expected, verify_claim
+
+INCONCLUSIVE_MAX = 20
+"""So many reports of a session may say that nothing could be compared without using up an attempt."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,10 +42,12 @@ class Capture:
     reference: bytes | None = None
     agreed: bool = False
 
-    def photos(self) -> dict[str, bytes]:
-        """The photos of faces by what they are; not those of codes, which are secret."""
+    def photos(self, against: Against) -> dict[str, bytes]:
+        """The photos of faces that are compared, by what they are; not those of codes, which are secret."""
         photos = {f"probe-{number}": frame for number, frame in enumerate(self.frames, 1)}
-        return photos if self.reference is None else {"reference": self.reference, **photos}
+        if against is Against.UPLOAD and self.reference is not None:
+            photos["reference"] = self.reference
+        return photos
 
 
 def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> VerificationSession:
@@ -59,30 +65,26 @@ def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> Verifi
                 return settle(tx, mine, desk.vault.clock(), error=error.code)
         desk.decided(answer.decision)
         outcome, now = answer.decision.outcome, desk.vault.clock()
-        matched = outcome is Outcome.MATCH
         report = _report(desk, mine, answer, now)
-        prepared = prepare_evidence(
-            desk.evidence_key,
-            mine,
-            capture.photos(),
-            now,
-            agreed=capture.agreed,
-            subject_id=answer.subject_id or mine.wanted.subject_id,
-            report=report,
+        photos = capture.photos(mine.wanted.against) if outcome is not Outcome.INCONCLUSIVE else {}
+        evidence = evidence_of(
+            desk.evidence_key, mine, photos, now, agreed=capture.agreed, subject_id=answer.about, report=report
         )
-        with desk.vault.store.writing() as tx:  # (3)
+        with keeping(desk.vault, evidence) as keep, desk.vault.store.writing() as tx:  # (3)
+            if answer.about is not None:
+                require_agreement(tx, answer.about, mine.wanted.purpose)
+            free = outcome is Outcome.INCONCLUSIVE and len(tx.sessions.reports(mine.id)) < INCONCLUSIVE_MAX
             settled = settle(
                 tx,
                 mine,
                 now,
-                done=SessionStatus.VERIFIED if matched else None,
-                error=None if matched else _lacking(answer.decision),
-                attempts=0 if outcome is Outcome.INCONCLUSIVE else 1,
-                evidence=None if prepared is None else prepared.evidence,
+                done=SessionStatus.VERIFIED if outcome is Outcome.MATCH else None,
+                error=None if outcome is Outcome.MATCH else _lacking(answer.decision),
+                attempts=0 if free else 1,
+                kept=evidence is not None,
             )
             tx.sessions.add_report(report)
-            if prepared is not None:
-                keep_evidence(desk.vault, tx, prepared)
+            keep(tx)
         return settled
 
 
@@ -93,7 +95,7 @@ def taken(desk: Desk, session_id: str, secret: str, kind: type[W]) -> Iterator[H
     session = shown_to(desk, session_id, secret)
     if not isinstance(session.wanted, kind):
         raise ClientSecretRefused("this is the secret of another kind of session")
-    mine = take(desk, cast("HostedSession[W]", session))
+    mine = cast("HostedSession[W]", take(desk, session_id))
     try:
         yield mine
     except BaseException as error:
@@ -104,10 +106,11 @@ def taken(desk: Desk, session_id: str, secret: str, kind: type[W]) -> Iterator[H
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """subject_id, credential, issuer: who matched, where that is known; the credential by its id in hex."""
+    """about: the subject with whose reference or credential the person was compared, where that is known. credential, issuer: the
+    id of a credential, in hex, and whose it is."""
 
     decision: Decision
-    subject_id: str | None = None
+    about: str | None = None
     credential: str | None = None
     issuer: str | None = None
 
@@ -128,7 +131,7 @@ def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _An
                 expected=Expected(wanted.purpose, wanted.subject_id),
                 limits=desk.limits,
             )
-            return _Answer(done.decision, done.subject_id)
+            return _Answer(done.decision, wanted.subject_id)
         case Against.CREDENTIAL:
             if capture.credential is None:
                 raise InputInvalid("submit the credential, or a photo of its code")
@@ -145,8 +148,6 @@ def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _An
                 now=desk.vault.clock(),
                 log=desk.vault.store,
             )
-            if decision.outcome is not Outcome.MATCH:
-                return _Answer(decision)
             issued = None
             if desk.issuing is not None and read.issuer == desk.issuing.issuer.name:  # others may use the same ids
                 with desk.vault.store.reading() as tx:
@@ -167,6 +168,7 @@ def _lacking(decision: Decision) -> str:
 
 def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: datetime) -> Report:
     plain, wanted, report_id = answer.decision.to_dict(), session.wanted, f"vr_{secrets.token_hex(12)}"
+    matched = answer.decision.outcome is Outcome.MATCH
     claims = {
         "iss": desk.issuer,
         "aud": session.application,
@@ -174,9 +176,9 @@ def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: date
         "iat": int(now.timestamp()),
         "session": session.id,
         "session_created_at": stamp(session.created_at),
-        "sub": answer.subject_id,
-        "credential": answer.credential,
-        "credential_issuer": answer.issuer,
+        "sub": answer.about if matched else None,
+        "credential": answer.credential if matched else None,
+        "credential_issuer": answer.issuer if matched else None,
         "purpose": wanted.purpose,
         "against": wanted.against.value,
         "transaction": None if wanted.payment is None else wanted.payment.to_dict(),
@@ -186,4 +188,4 @@ def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: date
         "liveness": plain["liveness"],
     }
     said = {name: value for name, value in claims.items() if value is not None}
-    return Report(report_id, session.id, answer.subject_id, now, plain, sign_report(said, desk.signer))
+    return Report(report_id, session.id, answer.about, now, plain, sign_report(said, desk.signer))

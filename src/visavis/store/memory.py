@@ -37,7 +37,7 @@ class MemoryStore:
         consents, references, credentials = Consents(), References(), Credentials()
         evidence, attempts, audit = EvidenceBox(), Attempts(), Audit()
         subjects = Subjects(consents, references, credentials, evidence)
-        keys, sessions, checks, outbox, answers = ApiKeys(), Sessions(), KeyChecks(), Outbox(), Answers()
+        keys, sessions, checks, outbox, answers = ApiKeys(), Sessions(evidence), KeyChecks(), Outbox(), Answers()
         self._transaction = Transaction(
             subjects,
             consents,

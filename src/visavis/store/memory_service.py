@@ -60,7 +60,8 @@ class ApiKeys:
 class Sessions:
     """See the Protocol."""
 
-    def __init__(self) -> None:
+    def __init__(self, evidence: "EvidenceBox") -> None:
+        self._evidence = evidence
         self.rows: Table[str, AnySession] = Table()
         self.answers: Table[str, Report] = Table()
 
@@ -125,9 +126,10 @@ class Sessions:
         self._drop(self.about(subject_id))
         self.answers.drop(*[each.id for each in self.answers.values() if each.subject_id == subject_id])
 
-    def prune(self, *, now: datetime) -> None:
+    def prune(self, *, before: datetime) -> None:
         """See the Protocol."""
-        self._drop(each for each in self.rows.values() if each.kept_until <= now)
+        old = [each for each in self.rows.values() if each.expires_at < before]
+        self._drop(each for each in old if not self._evidence.of(session_id=each.id))
 
     def _drop(self, sessions: Iterable[AnySession]) -> None:
         for session in list(sessions):
@@ -259,9 +261,9 @@ class EvidenceBox:
         mine = (each for each in found if subject_id in (None, each.subject_id))
         return sorted(mine, key=lambda each: (each.created_at, each.id))
 
-    def due(self, *, now: datetime) -> Sequence[Evidence]:
+    def due(self, *, now: datetime, limit: int = 1000) -> Sequence[Evidence]:
         """See the Protocol."""
-        return [each for each in self.of() if each.expires_at <= now]
+        return [each for each in self.of() if each.expires_at <= now][:limit]
 
     def unknown(self, ids: Sequence[bytes]) -> Sequence[bytes]:
         """See the Protocol."""

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     and_,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -152,11 +153,13 @@ class Sessions(Repository):
         self.connection.execute(delete(t.reports).where(t.reports.c.subject_id == subject_id))
         self.connection.execute(delete(t.sessions).where(t.sessions.c.subject_id == subject_id))
 
-    def prune(self, *, now: datetime) -> None:
+    def prune(self, *, before: datetime) -> None:
         """See the Protocol."""
-        old = select(t.sessions.c.id).where(t.sessions.c.kept_until <= now)
+        spared = exists().where(t.evidence.c.session_id == t.sessions.c.id)
+        over = and_(t.sessions.c.expires_at < before, ~spared)
+        old = select(t.sessions.c.id).where(over)
         self.connection.execute(delete(t.reports).where(t.reports.c.session_id.in_(old)))
-        self.connection.execute(delete(t.sessions).where(t.sessions.c.kept_until <= now))
+        self.connection.execute(delete(t.sessions).where(over))
 
     def _reports(self, condition: Any) -> list[Report]:
         chosen = select(t.reports).where(condition).order_by(t.reports.c.created_at, t.reports.c.id)
@@ -321,9 +324,9 @@ class EvidenceBox(Repository):
         mine = {"session_id": session_id, "subject_id": subject_id}
         return self._found(*(t.evidence.c[name] == value for name, value in mine.items() if value is not None))
 
-    def due(self, *, now: datetime) -> Sequence[Evidence]:
+    def due(self, *, now: datetime, limit: int = 1000) -> Sequence[Evidence]:
         """See the Protocol."""
-        return self._found(t.evidence.c.expires_at <= now)
+        return self._found(t.evidence.c.expires_at <= now, limit=limit)
 
     def unknown(self, ids: Sequence[bytes]) -> Sequence[bytes]:
         """See the Protocol."""
@@ -334,8 +337,8 @@ class EvidenceBox(Repository):
         """See the Protocol."""
         self.connection.execute(delete(t.evidence).where(t.evidence.c.id == evidence_id))
 
-    def _found(self, *conditions: ColumnElement[bool]) -> list[Evidence]:
-        chosen = select(*_KNOWN).where(*conditions).order_by(t.evidence.c.created_at, t.evidence.c.id)
+    def _found(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Evidence]:
+        chosen = select(*_KNOWN).where(*conditions).order_by(t.evidence.c.created_at, t.evidence.c.id).limit(limit)
         return [Evidence(*row) for row in self.connection.execute(chosen)]
 
 
@@ -379,9 +382,7 @@ def _session_values(session: AnySession) -> dict[str, Any]:
     wanted = asdict(session.wanted)
     return {
         **values_of(session, "id", "application", "attempts_left", "created_at", "expires_at", "secret_hash"),
-        **values_of(
-            session, "kept_until", "evidence_kept", "return_url", "last_error", "lease", "leased_until", "redacted_at"
-        ),
+        **values_of(session, "evidence_kept", "return_url", "last_error", "lease", "leased_until", "redacted_at"),
         "kind": session.wanted.kind,
         "evidence": None if session.evidence is None else json.dumps(asdict(session.evidence)),
         "subject_id": wanted.pop("subject_id"),
@@ -408,7 +409,6 @@ def _session(row: Row[Any]) -> AnySession:
         created_at=row.created_at,
         expires_at=row.expires_at,
         secret_hash=row.secret_hash,
-        kept_until=row.kept_until,
         evidence_kept=row.evidence_kept,
         return_url=row.return_url,
         evidence=None if row.evidence is None else EvidenceTerms(**json.loads(row.evidence)),

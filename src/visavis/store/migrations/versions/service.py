@@ -39,7 +39,6 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("kept_until", sa.BigInteger(), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=True),
         sa.Column("evidence_kept", sa.Integer(), nullable=False),
         sa.Column("return_url", sa.Text(), nullable=True),
@@ -51,7 +50,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_sessions_subject_id", "sessions", ["subject_id"], unique=False)
-    op.create_index("ix_sessions_kept_until", "sessions", ["kept_until"], unique=False)
+    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"], unique=False)
     op.create_index("ix_sessions_application", "sessions", ["application", "kind", "created_at", "id"], unique=False)
     still_open = sa.text("status IN ('requires_input', 'processing')")
     op.create_index(
