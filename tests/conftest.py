@@ -33,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name == "test_overheard.py")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How much of both there was."""
+    said, secret = OVERHEARD.counts()
+    terminalreporter.write_line(f"{said:,} things were said, and searched for {secret:,} words that are secret")
+
+
 PEOPLE = tuple(f"P{number:03d}" for number in range(1, 11))
 
 

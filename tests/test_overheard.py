@@ -11,8 +11,6 @@ from visavis.template import Claim, ClaimType, Secret
 
 
 def test_nothing_was_said_of_what_is_secret() -> None:
-    said, secret = OVERHEARD.counts()
-    print(f"{said:,} things were said, {secret:,} words are secret")  # noqa: T201 - with -s
     found = sorted(OVERHEARD.found())
     assert not found, "\n".join(found[:20])
 
