@@ -203,7 +203,10 @@ class TestCompare:
             verifier.acquire(small(name, kind))
             for name, kind in (("P001", "studio_portrait"), ("P001", "amateur_selfie"), ("P002", "amateur_selfie"))
         )
-        assert verifier.compare(reference=first, probe=second).outcome is Outcome.MATCH
+        decision = verifier.compare(reference=first, probe=second)
+        assert decision.outcome is Outcome.MATCH
+        assert decision.timings is not None
+        assert decision.timings.total_ms >= first.elapsed_ms + second.elapsed_ms
         assert verifier.compare(reference=first, probe=third).outcome is Outcome.NO_MATCH
         assert score_of(verifier.compare(reference=first, probe=first)) == pytest.approx(1, abs=1e-6)
         assert score_of(verifier.compare(reference=first, probe=second)) == score_of(

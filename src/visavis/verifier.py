@@ -207,7 +207,8 @@ class Verifier(AbstractContextManager["Verifier"]):
 
     def compare(self, *, reference: Acquisition, probe: Acquisition, policy: str | Policy = DEFAULT_POLICY) -> Decision:
         """Decide on two acquisitions of this verifier's model. Raises ModelMismatch, PolicyUnknown, PolicyUnsupported."""
-        return self._decide(reference, probe, self.policy_for(policy), perf_counter())
+        started = perf_counter() - (reference.elapsed_ms + probe.elapsed_ms) / 1e3  # as if one came after the other
+        return self._decide(reference, probe, self.policy_for(policy), started)
 
     def acquire_frames(self, frames: Sequence[PhotoInput], *, policy: Policy) -> Acquisition:
         """Acquire 1 to 10 frames of one capture as one probe, as `verify` does.
