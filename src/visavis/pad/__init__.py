@@ -1,0 +1,12 @@
+"""Frames of a head that turns, to whether it is one: presentation attack detection (ISO/IEC 30107) by geometry.
+
+In: the frames of one face, from a frontal one on. Out: a `View` a frame, a `Relief` a turn, and a `PadResult`. It deters prints
+and photos on screens; masks, and video that is made to the challenge, are outside what it can tell.
+"""
+
+from visavis.pad.follow import Follower
+from visavis.pad.relief import relief
+from visavis.pad.value import Axis, PadReason, PadResult, PadStatus, Relief, View
+from visavis.pad.verdict import judge
+
+__all__ = ["Axis", "Follower", "PadReason", "PadResult", "PadStatus", "Relief", "View", "judge", "relief"]

@@ -1,0 +1,102 @@
+"""What is seen of a face that turns, and what follows from it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """How a face stands in one frame, beside the frontal frame that points are followed from.
+
+    tilt_deg: angle between the planes of eye and mouth corners in the two frames, 0..90. across: how far it is a turn of the head
+    to a side, 1, rather than a nod, 0. tip, nasion: (2,) float64, how far the nose's tip and its root moved against that plane,
+    in inter-eye distances of the frontal frame, along the face's own axes: from its right eye to its left, and down; nan where
+    they cannot be followed. followed: share of the points that can, 0..1.
+    """
+
+    tilt_deg: float
+    across: float
+    tip: NDArray[np.float64]
+    nasion: NDArray[np.float64]
+    followed: float
+
+    def __post_init__(self) -> None:
+        self.tip.flags.writeable = self.nasion.flags.writeable = False
+
+    def __repr__(self) -> str:
+        return "<View>"
+
+
+class Axis(StrEnum):
+    """The way a head is turned."""
+
+    SIDEWAYS = "sideways"
+    NOD = "nod"
+
+
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """What one turn tells of a face's relief. angle_deg: as far as it turned. tip, nasion: how far tip and root of the nose stand
+    in front of the plane of eye and mouth corners, in inter-eye distances. views: of how many frames. side: 1 where the tip moved
+    from the right eye to the left (or down), -1 the other way; 0 where it did not move."""
+
+    axis: Axis
+    angle_deg: float
+    tip: float
+    nasion: float
+    views: int
+    side: int
+
+
+class PadStatus(StrEnum):
+    """INCONCLUSIVE: the capture does not say, and another one may."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+
+
+class PadReason(StrEnum):
+    """Why, by stable codes."""
+
+    FLAT = "flat"
+    """The nose does not stand out of the face's plane as a nose does."""
+    BENT = "bent"
+    """Root and tip of the nose stand out alike, as on a print that is bent or folded."""
+    SIDES_DISAGREE = "sides_disagree"
+    """Turned one way the face has another relief than turned the other way."""
+    NOT_TURNED = "not_turned"
+    """The head was not turned far enough to tell."""
+    NOT_FOLLOWED = "not_followed"
+    """The face could not be followed: too dark, blurred, fast or far away."""
+
+
+@dataclass(frozen=True, slots=True)
+class PadResult:
+    """The verdict on one capture (ISO/IEC 30107-1: presentation attack detection). reasons: none where it passed. turns: what
+    each turn told."""
+
+    status: PadStatus
+    reasons: tuple[PadReason, ...]
+    turns: tuple[Relief, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: a few figures of geometry, by which nobody is known again."""
+        return {
+            "status": self.status.value,
+            "reasons": [reason.value for reason in self.reasons],
+            "turns": [
+                {
+                    "axis": turn.axis.value,
+                    "angle_deg": round(turn.angle_deg, 1),
+                    "tip": round(turn.tip, 3),
+                    "nasion": round(turn.nasion, 3),
+                    "views": turn.views,
+                }
+                for turn in self.turns
+            ],
+        }
