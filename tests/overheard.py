@@ -27,6 +27,8 @@ from visavis.template import Claim, FaceCredential, HolderSecret, Secret
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=:.\\-]{8,}")
 _KEY_CHARACTERS = 8
 _BEGIN_BYTES = 24
+_LETTERS_MIN = 4
+"""A word of fewer different characters, of zeros say, is said by many who know nothing."""
 _LOGGERS = ("visavis", "uvicorn", "alembic")
 
 
@@ -47,7 +49,8 @@ class Overheard:
         """A text is secret, and so is every long word of it."""
         with self._lock:
             for word in _TOKEN.findall(text):
-                self._secrets[word[:_KEY_CHARACTERS]][word] = what
+                if len(set(word)) >= _LETTERS_MIN:
+                    self._secrets[word[:_KEY_CHARACTERS]][word] = what
 
     def keep_bytes(self, what: str, data: bytes) -> None:
         """Bytes are secret, however they are written."""

@@ -17,7 +17,10 @@ def test_nothing_was_said_of_what_is_secret() -> None:
 
 @pytest.mark.parametrize(
     ("what", "secret"),
-    [("a claim", "VC1:6BFOXN*TS0BI$ZD-PHQ7I9AD66V5B22CH9M9ESI9XBHXK-%69LQOGI.*V76GCV4"), ("an API key", 43 * "k")],
+    [
+        ("a claim", "VC1:6BFOXN*TS0BI$ZD-PHQ7I9AD66V5B22CH9M9ESI9XBHXK-%69LQOGI.*V76GCV4"),
+        ("an API key", "k7Qm" * 10 + "xYz"),
+    ],
 )
 def test_it_would_be_heard(what: str, secret: str) -> None:
     heard = Overheard()
