@@ -1,6 +1,8 @@
 """A head that turns has a nose that moves against its face; a print has none."""
 
+from collections.abc import Sequence
 from math import radians
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,10 +12,11 @@ from numpy.typing import NDArray
 from tests.conftest import pixels
 from visavis.evaluation.heads import FaceRelief, Height, Pose, Surface, bent, flat, folded
 from visavis.face import Face
-from visavis.pad import Axis, Follower, PadReason, PadResult, PadStatus, Relief, View, judge, relief
+from visavis.pad import Axis, Follower, PadReason, PadResult, PadStatus, Relief, Step, View, judge, relief
 from visavis.verifier import Verifier
 
 EYES_PX, SIZE_PX = 70.0, (310, 300)
+SIDES = (Step.TURN_LEFT, Step.TURN_RIGHT)
 PEOPLE = ("P001", "P003", "P005")
 
 
@@ -58,7 +61,8 @@ def surface_of(verifier: Verifier, name: str, height: Height) -> Surface:
 
 def judged(verifier: Verifier, name: str, height: Height) -> PadResult:
     surface = surface_of(verifier, name, height)
-    return judge([relief(views(verifier, surface, Pose(yaw=radians(yaw))), Axis.SIDEWAYS) for yaw in (28, -28)])
+    asked = ((Step.TURN_LEFT, 28), (Step.TURN_RIGHT, -28))
+    return judge([(step, relief(views(verifier, surface, Pose(yaw=radians(yaw))), step.axis)) for step, yaw in asked])
 
 
 class TestHeads:
@@ -66,8 +70,8 @@ class TestHeads:
     def test_one_that_turns_passes(self, verifier: Verifier, name: str) -> None:
         result = judged(verifier, name, FaceRelief())
         assert (result.status, result.reasons) == (PadStatus.PASSED, ())
-        right, left = result.turns
-        assert {right.side, left.side} == {1, -1}
+        left, right = result.turns
+        assert (left.side, right.side) == (1, -1)
         for turn in result.turns:
             assert 0.3 < turn.tip < 0.7
             assert 0.3 < turn.nasion / turn.tip < 0.7
@@ -126,33 +130,44 @@ class TestFollowing:
 
 
 class TestVerdict:
-    def turn(self, tip: float = 0.45, ratio: float = 0.5, angle: float = 28.0, axis: Axis = Axis.SIDEWAYS) -> Relief:
-        return Relief(axis, angle, tip, tip * ratio, 8, 1)
+    def turns(self, *changes: dict[str, Any] | None, steps: Sequence[Step] = SIDES) -> list[tuple[Step, Relief | None]]:
+        """Of a head that does as it is asked, but for these changes; None for a step that told nothing."""
+        made: list[tuple[Step, Relief | None]] = []
+        for step, change in zip(steps, changes, strict=True):
+            usual = {"axis": step.axis, "angle_deg": 28.0, "tip": 0.45, "nasion": 0.22, "views": 8, "side": step.side}
+            made.append((step, None if change is None else Relief(**{**usual, **change})))
+        return made
 
     def test_what_a_head_does_passes(self) -> None:
-        assert judge([self.turn(), self.turn(0.4, 0.45)]).status is PadStatus.PASSED
+        assert judge(self.turns({}, {"tip": 0.4})).status is PadStatus.PASSED
+        nodding = (Step.TURN_RIGHT, Step.NOD, Step.TURN_LEFT)
+        assert judge(self.turns({}, {}, {}, steps=nodding)).status is PadStatus.PASSED
 
     @pytest.mark.parametrize(
-        ("turns", "status", "reason"),
+        ("changes", "status", "reason"),
         [
-            ([None, {}], PadStatus.INCONCLUSIVE, PadReason.NOT_FOLLOWED),
-            ([{}], PadStatus.INCONCLUSIVE, PadReason.NOT_TURNED),
-            ([{}, {"axis": Axis.NOD}], PadStatus.INCONCLUSIVE, PadReason.NOT_TURNED),
-            ([{}, {"angle": 9.0}], PadStatus.INCONCLUSIVE, PadReason.NOT_TURNED),
-            ([{}, {"tip": 0.1}], PadStatus.FAILED, PadReason.FLAT),
-            ([{}, {"ratio": 1.0}], PadStatus.FAILED, PadReason.BENT),
-            ([{}, {"ratio": 0.1}], PadStatus.FAILED, PadReason.BENT),
-            ([{"tip": 0.9}, {"tip": 0.3}], PadStatus.FAILED, PadReason.SIDES_DISAGREE),
+            ((None, {}), PadStatus.INCONCLUSIVE, PadReason.NOT_FOLLOWED),
+            (({}, {"angle_deg": 9.0}), PadStatus.INCONCLUSIVE, PadReason.NOT_TURNED),
+            (({}, {"tip": 0.1}), PadStatus.FAILED, PadReason.FLAT),
+            (({}, {"nasion": 0.45}), PadStatus.FAILED, PadReason.BENT),
+            (({}, {"nasion": 0.05}), PadStatus.FAILED, PadReason.BENT),
+            (({}, {"nasion": -0.22}), PadStatus.FAILED, PadReason.BENT),
+            (({"tip": 0.9, "nasion": 0.45}, {"tip": 0.3, "nasion": 0.15}), PadStatus.FAILED, PadReason.SIDES_DISAGREE),
+            (({"side": -1}, {"side": 1}), PadStatus.FAILED, PadReason.WRONG_TURN),
         ],
     )
     def test_everything_else_does_not(
-        self, turns: list[dict[str, object] | None], status: PadStatus, reason: PadReason
+        self, changes: tuple[dict[str, Any] | None, ...], status: PadStatus, reason: PadReason
     ) -> None:
-        result = judge([None if each is None else self.turn(**each) for each in turns])  # type: ignore[arg-type]
-        assert (result.status, reason in result.reasons) == (status, True)
+        result = judge(self.turns(*changes))
+        assert (result.status, result.reasons) == (status, (reason,))
+
+    @pytest.mark.parametrize("steps", [(Step.TURN_LEFT,), (Step.TURN_LEFT, Step.NOD), (Step.TURN_LEFT, Step.TURN_LEFT)])
+    def test_both_sides_must_be_seen(self, steps: tuple[Step, ...]) -> None:
+        result = judge(self.turns(*[{}] * len(steps), steps=steps))
+        assert (result.status, result.reasons) == (PadStatus.INCONCLUSIVE, (PadReason.NOT_TURNED,))
 
     def test_it_is_told_in_plain_values(self) -> None:
-        told = judge([self.turn(), self.turn(0.1)]).to_dict()
-        assert told["status"] == "failed"
-        assert told["reasons"] == ["flat", "sides_disagree"]
-        assert told["turns"][0] == {"axis": "sideways", "angle_deg": 28.0, "tip": 0.45, "nasion": 0.225, "views": 8}
+        told = judge(self.turns({}, {"nasion": 0.45})).to_dict()
+        assert (told["status"], told["reasons"]) == ("failed", ["bent"])
+        assert told["turns"][0] == {"axis": "sideways", "angle_deg": 28.0, "tip": 0.45, "nasion": 0.22, "views": 8}

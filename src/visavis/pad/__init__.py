@@ -6,7 +6,7 @@ and photos on screens; masks, and video that is made to the challenge, are outsi
 
 from visavis.pad.follow import Follower
 from visavis.pad.relief import relief
-from visavis.pad.value import Axis, PadReason, PadResult, PadStatus, Relief, View
+from visavis.pad.value import Axis, PadReason, PadResult, PadStatus, Relief, Step, View
 from visavis.pad.verdict import judge
 
-__all__ = ["Axis", "Follower", "PadReason", "PadResult", "PadStatus", "Relief", "View", "judge", "relief"]
+__all__ = ["Axis", "Follower", "PadReason", "PadResult", "PadStatus", "Relief", "Step", "View", "judge", "relief"]

@@ -35,6 +35,8 @@ _PLANE = {
 _TIP, _NASION = (0.0, 0.56), (0.0, 0.03)
 _DISC, _STEP = 0.08, 0.05
 """Half a side of the square of points around each, and how far they are apart."""
+_EYES_PX = 80.0
+"""Inter-eye distance of the frames in which points are followed."""
 _WINDOW_PX, _LEVELS = (15, 15), 3
 _ITERATIONS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 0.01)
 _ASTRAY_PX = 0.7
@@ -62,8 +64,9 @@ class Follower:
     """
 
     def __init__(self, frame: NDArray[np.uint8], face: Face) -> None:
-        self._seeds = _seeds(face)
-        self._last = frame
+        self._scale = _EYES_PX / face.inter_eye_distance_px
+        self._seeds = _seeds(face.landmarks_px * self._scale)
+        self._last = self._scaled(frame)
         self._points = self._seeds.points_px.copy()
         self._alive = np.ones(len(self._points), dtype=bool)
 
@@ -72,12 +75,18 @@ class Follower:
 
     def follow(self, frame: NDArray[np.uint8]) -> View | None:
         """See the next frame, of the same size. None where too few points can be followed to say anything."""
-        there, found = _flow(self._last, frame, self._points)
-        back, returned = _flow(frame, self._last, there)
+        scaled = self._scaled(frame)
+        there, found = _flow(self._last, scaled, self._points)
+        back, returned = _flow(scaled, self._last, there)
         astray = np.linalg.norm(back - self._points, axis=1)
         self._alive &= found & returned & (astray < _ASTRAY_PX)
-        self._points, self._last = there, frame
+        self._points, self._last = there, scaled
         return self._view()
+
+    def _scaled(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The frame at the scale at which points are followed, whatever the face's size: so windows and noise are alike."""
+        how = cv2.INTER_AREA if self._scale < 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(frame, None, fx=self._scale, fy=self._scale, interpolation=how), dtype=np.uint8)
 
     def _view(self) -> View | None:
         seeds, alive = self._seeds, self._alive
@@ -111,8 +120,8 @@ class Follower:
         )
 
 
-def _seeds(face: Face) -> _Seeds:
-    matrix = similarity(_SHAPE, face.landmarks_px)
+def _seeds(landmarks_px: NDArray[np.float32]) -> _Seeds:
+    matrix = similarity(_SHAPE, landmarks_px)
     steps = np.arange(-_DISC, _DISC + _STEP / 2, _STEP)
     disc = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     places = [(number, place) for number, part in enumerate(_PLANE.values()) for place in part]

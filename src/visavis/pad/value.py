@@ -38,6 +38,24 @@ class Axis(StrEnum):
     NOD = "nod"
 
 
+class Step(StrEnum):
+    """What a person is asked to do, left and right being their own."""
+
+    TURN_LEFT = "turn_left"
+    TURN_RIGHT = "turn_right"
+    NOD = "nod"
+
+    @property
+    def axis(self) -> Axis:
+        """The way that the head is turned."""
+        return Axis.NOD if self is Step.NOD else Axis.SIDEWAYS
+
+    @property
+    def side(self) -> int:
+        """Where the tip of the nose goes: 1 towards the left eye, -1 towards the right; 0 where it is not asked for."""
+        return {Step.TURN_LEFT: 1, Step.TURN_RIGHT: -1}.get(self, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Relief:
     """What one turn tells of a face's relief. angle_deg: as far as it turned. tip, nasion: how far tip and root of the nose stand
@@ -69,6 +87,8 @@ class PadReason(StrEnum):
     """Root and tip of the nose stand out alike, as on a print that is bent or folded."""
     SIDES_DISAGREE = "sides_disagree"
     """Turned one way the face has another relief than turned the other way."""
+    WRONG_TURN = "wrong_turn"
+    """The head was turned another way than was asked for."""
     NOT_TURNED = "not_turned"
     """The head was not turned far enough to tell."""
     NOT_FOLLOWED = "not_followed"
