@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
+import uvicorn
 
 from visavis.api import Service, server_of
 
@@ -18,6 +19,11 @@ class Running:
 
     service: Service
     address: tuple[str, int]
+    server: uvicorn.Server
+
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self.server.server_state.connections)
 
     @property
     def url(self) -> str:
@@ -40,7 +46,7 @@ def running(service: Service) -> Iterator[Running]:
             address = listening.getsockname()
             with httpx.Client(trust_env=False, transport=httpx.HTTPTransport(retries=5)) as client:
                 client.get(f"http://{address[0]}:{address[1]}/livez").raise_for_status()
-            yield Running(service, address)
+            yield Running(service, address, server)
         finally:
             server.should_exit = True
             thread.join()

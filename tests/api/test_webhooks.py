@@ -212,6 +212,16 @@ class TestDelivery:
         assert take_due(vault, Most(99, 4, 3), in_work=in_work) == []
         assert len(take_due(vault, Most(99, 99, 99), in_work=in_work)) == 8
 
+    def test_who_has_much_to_send_is_looked_past(self, vault: Vault, clock: Clock) -> None:
+        much, _ = add_endpoint(vault, application="shop", url="https://a.example/")
+        little, _ = add_endpoint(vault, application="bank", url="https://b.example/")
+        for _ in range(50):
+            try_endpoint(vault, much.id, application="shop")
+        clock.advance(seconds=1)
+        try_endpoint(vault, little.id, application="bank")
+        taken = take_due(vault, Most(10, 8, 8), in_work=[("shop", much.id)] * 7)
+        assert [each.endpoint.id for each in taken] == [much.id, little.id]
+
     def test_one_that_is_taken_again_and_again_is_given_up(self, vault: Vault, clock: Clock) -> None:
         made, _ = add_endpoint(vault, application="shop", url="https://shop.example/")
         event = try_endpoint(vault, made.id, application="shop")

@@ -14,7 +14,7 @@ from visavis.cli.common import engine_options, json_option, make_models, print_j
 from visavis.cli.credential import own_issuer
 from visavis.cli.evidence import read_public
 from visavis.cli.installation import Opened, folder_option, opened
-from visavis.errors import ExtraMissing, InputInvalid, StoreUnusable
+from visavis.errors import CredentialError, ExtraMissing, InputInvalid, StoreUnusable
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -57,7 +57,7 @@ class Others:
 
         try:
             named = named_trust(self.issuers, self.status_lists, self.verifier_keys)
-        except InputInvalid as error:
+        except (CredentialError, InputInvalid) as error:
             raise StoreUnusable(str(error)) from error  # for the log, and not for who shows a credential
         return Trust(named.issuers, named.status_lists, named.verifier_keys or keys.verifier_keys())
 

@@ -90,7 +90,7 @@ def keeping(vault: Vault, prepared: Prepared | None) -> Iterator[Callable[[Trans
         yield lambda tx: None if prepared is None else _keep(vault, tx, prepared)
     except BaseException:
         if prepared is not None:
-            with suppress(VisavisError), vault.store.reading() as tx:
+            with suppress(VisavisError), vault.store.writing() as tx:  # which waits for what may still be committed
                 for stray in tx.evidence.unknown([prepared.evidence.id]):
                     vault.shreds.destroy(stray)
         raise

@@ -77,30 +77,55 @@ class Most:
 
 def take_due(vault: Vault, most: Most, *, in_work: Iterable[tuple[str, str]] = ()) -> Sequence[Sending]:
     """Step (2). in_work: application and endpoint of each that is being sent."""
-    now = vault.clock()
-    endpoints, applications = Counter(each for _, each in in_work), Counter(each for each, _ in in_work)
+    now, turn = vault.clock(), _Turn(most)
     with vault.store.reading() as tx:
-        besides = {each for each, count in endpoints.items() if count >= most.endpoint}
-        for application, count in applications.items():
-            if count >= most.application:
-                besides.update(each.id for each in tx.outbox.endpoints(application))
-        if not tx.outbox.due(now=now, limit=1, besides=besides):
+        for application, endpoint_id in in_work:
+            turn.count(tx, application, endpoint_id)
+        if not tx.outbox.due(now=now, limit=1, besides=turn.full):
             return []
     taken: list[Sending] = []
     with vault.store.writing() as tx:
-        for delivery in tx.outbox.due(now=now, limit=most.now, besides=besides):
-            leased = Delivery(delivery.event_id, delivery.endpoint_id, now + SEND_LEASE, attempts=delivery.attempts + 1)
-            event, endpoint = tx.outbox.get(delivery.event_id), tx.outbox.endpoint(delivery.endpoint_id)
-            if event is None or endpoint is None or endpoint.disabled:
-                tx.outbox.put(replace(delivery, state=DeliveryState.DEAD, last_error="endpoint_disabled"))
-            elif delivery.attempts > len(BACK_OFF):  # taken again and again, and never settled
-                tx.outbox.put(replace(delivery, state=DeliveryState.DEAD, last_error="fault"))
-            elif endpoints[endpoint.id] < most.endpoint and applications[endpoint.application] < most.application:
-                endpoints[endpoint.id] += 1
-                applications[endpoint.application] += 1
-                tx.outbox.put(leased)
-                taken.append(Sending(leased, event, endpoint))
+        more = True
+        while more and len(taken) < most.now:  # those of who has enough are looked past
+            limit = most.now - len(taken)
+            found = tx.outbox.due(now=now, limit=limit, besides=turn.full)
+            for delivery in found:
+                if delivery.endpoint_id not in turn.full:
+                    taken += _taken(tx, delivery, turn, now)
+            more = len(found) == limit
     return taken
+
+
+class _Turn:
+    """Who has enough to do. full: endpoints."""
+
+    def __init__(self, most: Most) -> None:
+        self._most, self.full = most, set[str]()
+        self._endpoints, self._applications = Counter[str](), Counter[str]()
+
+    def count(self, tx: Transaction, application: str, endpoint_id: str) -> None:
+        """One more is sent."""
+        self._endpoints[endpoint_id] += 1
+        self._applications[application] += 1
+        if self._endpoints[endpoint_id] >= self._most.endpoint:
+            self.full.add(endpoint_id)
+        if self._applications[application] >= self._most.application:
+            self.full.update(each.id for each in tx.outbox.endpoints(application))
+
+
+def _taken(tx: Transaction, delivery: Delivery, turn: _Turn, now: datetime) -> list[Sending]:
+    """The delivery with its lease, or nothing where it is given up."""
+    event, endpoint = tx.outbox.get(delivery.event_id), tx.outbox.endpoint(delivery.endpoint_id)
+    if event is None or endpoint is None or endpoint.disabled or delivery.attempts > len(BACK_OFF):
+        error = (
+            "fault" if delivery.attempts > len(BACK_OFF) else "endpoint_disabled"
+        )  # taken so often, and never settled
+        tx.outbox.put(replace(delivery, state=DeliveryState.DEAD, last_error=error))
+        return []
+    leased = Delivery(delivery.event_id, delivery.endpoint_id, now + SEND_LEASE, attempts=delivery.attempts + 1)
+    tx.outbox.put(leased)
+    turn.count(tx, endpoint.application, endpoint.id)
+    return [Sending(leased, event, endpoint)]
 
 
 def headers_of(vault: Vault, sending: Sending) -> dict[str, str]:

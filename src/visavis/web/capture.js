@@ -2,11 +2,26 @@
 // browsers send to nobody; it is taken out of the address bar at once, and forgotten when the session is over.
 
 const session = location.pathname.split("/").pop() ?? "";
-const secret = location.hash.slice(1) || (sessionStorage.getItem(session) ?? "");
-sessionStorage.setItem(session, secret); // for this tab alone, which a phone may load again after the camera was open
+const given = location.hash.slice(1);
 history.replaceState(null, "", location.pathname);
+const secret = given || (recall() ?? "");
+remember(secret);
+
+/** For this tab alone, which a phone may load again after the camera was open. Where nothing can be kept, a reload is the end. */
+function recall() {
+  try { return sessionStorage.getItem(session); } catch { return null; }
+}
+
+/** @param {string | null} value */
+function remember(value) {
+  try {
+    if (value) sessionStorage.setItem(session, value);
+    else sessionStorage.removeItem(session);
+  } catch { /* see above */ }
+}
 
 const RETURN_MS = 3000;
+const AGAIN_MS = 2000;
 let enrolling = false;
 const form = /** @type {HTMLFormElement} */ (document.getElementById("capture"));
 const said = /** @type {HTMLElement} */ (document.getElementById("said"));
@@ -92,8 +107,10 @@ function show(answer) {
     /** @type {HTMLElement} */ (document.getElementById("evidence")).hidden = false;
     agreed.disabled = false;
   }
-  if (answer.return_url && !open) lead(answer.return_url, answer.codes?.length ? 0 : RETURN_MS);
-  if (!open) sessionStorage.removeItem(session);
+  const waiting = answer.status === "processing";
+  if (waiting) setTimeout(() => ask({}), AGAIN_MS);
+  if (answer.return_url && !open && !waiting) lead(answer.return_url, answer.codes?.length ? 0 : RETURN_MS);
+  if (!open && !waiting) remember(null);
   if (!open) say(answer.status);
   else if (answer.last_error) say(answer.last_error);
 }
