@@ -54,7 +54,7 @@ def serve(vault: Vault, desk: Desk, metrics: Metrics) -> Iterator[Callable[..., 
     keys = vault.keys
     started = []
 
-    def start(**changes: Any) -> Running:
+    def start(*, send_bytes: int | None = None, **changes: Any) -> Running:
         usual: dict[str, Any] = {
             "room": Room(8),
             "public_keys": lambda: keys.public_keys("report"),
@@ -62,7 +62,7 @@ def serve(vault: Vault, desk: Desk, metrics: Metrics) -> Iterator[Callable[..., 
             "courier": Courier(vault, metrics, allow_private=True),
         }
         usual["desk"] = desk
-        serving = running(Service(base_url="https://verify.example", **{**usual, **changes}))
+        serving = running(Service(base_url="https://verify.example", **{**usual, **changes}), send_bytes=send_bytes)
         started.append(serving)
         return serving.__enter__()
 

@@ -12,6 +12,7 @@ from visavis.api.service import Service
 
 HEADERS_BYTES_MAX = 16_384
 CONNECTIONS_MAX = 1_000
+BYTES_S_MIN = 1_024
 
 
 class Connection(H11Protocol):
@@ -21,9 +22,11 @@ class Connection(H11Protocol):
     headers_s = 10.0
     _late: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
+    _end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio."""
+        transport.set_write_buffer_limits(high=0)  # to be told of whatever is not read
         super().connection_made(transport)
         self._late = self.loop.call_later(self.headers_s, self.timeout_keep_alive_handler)
 
@@ -40,22 +43,36 @@ class Connection(H11Protocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close it; what its client has not read a while later is dropped."""
         self.transport.close()
-        self.loop.call_later(self.headers_s, self.transport.abort)
+        _stop(self._end)
+        self._end = self.loop.call_later(self.headers_s, self.transport.abort)
 
     def pause_writing(self) -> None:
         """See asyncio."""
         super().pause_writing()
-        self._unread = self.loop.call_later(self.headers_s, self.transport.abort)
+        self._watch(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """See asyncio."""
         super().resume_writing()
         _stop(self._unread)
 
+    def _watch(self, unread: int) -> None:
+        """Drop the connection unless in a while less is unread than now, by as much as the slowest of networks carries."""
+
+        def look() -> None:
+            left = self.transport.get_write_buffer_size()
+            if unread - left < BYTES_S_MIN * self.headers_s:
+                self.transport.abort()
+            else:
+                self._watch(left)
+
+        _stop(self._unread)
+        self._unread = self.loop.call_later(self.headers_s, look)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
-        _stop(self._late)
-        _stop(self._unread)
+        for timer in (self._late, self._unread, self._end):
+            _stop(timer)
         super().connection_lost(exc)
 
 
