@@ -100,8 +100,8 @@ def listen(overheard: Overheard) -> None:
     _after(audit.Entry, "after", lambda made: overheard.say("the audit log", made.line))
     _after(httpx.Client, "send", lambda answer: _answered(overheard, answer))
 
-    _before(access, "_hash", lambda text: overheard.keep("an API key", text.rpartition("_")[2]))
-    _before(hosted, "_hash", lambda text: overheard.keep("a client secret", text.rpartition("_")[2]))
+    _before(access, "_hash", lambda text: overheard.keep("an API key", _secret_in(text)))
+    _before(hosted, "_hash", lambda text: overheard.keep("a client secret", _secret_in(text)))
     _after(outbox, "_shown", lambda made: overheard.keep("a webhook's secret", made))
     _after(Claim, "text", lambda made: overheard.keep("a claim", made[4:]))
     _after(FaceCredential, "text", lambda made: overheard.keep("a credential", made[4:]))
@@ -110,6 +110,12 @@ def listen(overheard: Overheard) -> None:
     _before(idempotency.Asked, "cipher", lambda asked: overheard.keep("an idempotency key", asked.key))
     _before(Photo, "__init__", lambda _, source, *__: _shown(overheard, source))
     _before(Embedding, "__post_init__", lambda made: _embedded(overheard, made))
+
+
+def _secret_in(text: str) -> str:
+    """The part of a key that is random; nothing of what only pretends to be one."""
+    found = re.fullmatch("(?:vsk_[0-9a-f]{16}|vscs)_([A-Za-z0-9_-]{43})", text)
+    return "" if found is None else found[1]
 
 
 def _answered(overheard: Overheard, answer: httpx.Response) -> None:

@@ -4,7 +4,7 @@ In: a `Photo`. Out: the faces in it, the one that dominates it, its quality meas
 `AlignedFace`. All geometry is in pixels of the upright original, at whatever scale it was found.
 """
 
-from visavis.face.align import AlignedFace, align, sample, similarity
+from visavis.face.align import AlignedFace, align, sample, similarity, transform
 from visavis.face.detect import FaceDetector, image_showing
 from visavis.face.dominant import Dominance, central, dominant
 from visavis.face.quality import MEASURES, Measure, Quality, assess
@@ -25,4 +25,5 @@ __all__ = [
     "image_showing",
     "sample",
     "similarity",
+    "transform",
 ]

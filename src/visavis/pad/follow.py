@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.face import Face, similarity
+from visavis.face import Face, similarity, transform
 from visavis.pad.value import View
 
 _SHAPE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.58], [-0.41, 1.16], [0.41, 1.16]])
@@ -101,7 +101,7 @@ class Follower:
         tilt_deg, along = _tilt(homography, source.mean(axis=0))
         return View(
             tilt_deg=tilt_deg,
-            across=float(abs(along @ seeds.axes[0])),
+            across=float(abs((along * seeds.axes[0]).sum())),
             tip=self._parallax(homography, -1),
             nasion=self._parallax(homography, -2),
             followed=float(alive.mean()),
@@ -115,9 +115,8 @@ class Follower:
             return np.full(2, np.nan)
         expected = _mapped(homography, seeds.points_px[mine])
         moved = np.median(self._points[mine] - expected, axis=0)
-        return np.asarray(
-            seeds.axes @ moved / (seeds.inter_eye_px * _scale(homography, seeds.points_px[mine].mean(axis=0)))
-        )
+        unit_px = seeds.inter_eye_px * _scale(homography, seeds.points_px[mine].mean(axis=0))
+        return np.asarray((seeds.axes * moved).sum(axis=1) / unit_px)
 
 
 def _seeds(landmarks_px: NDArray[np.float32]) -> _Seeds:
@@ -126,7 +125,7 @@ def _seeds(landmarks_px: NDArray[np.float32]) -> _Seeds:
     disc = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     places = [(number, place) for number, part in enumerate(_PLANE.values()) for place in part]
     places += [(-1, _TIP), (-2, _NASION)]
-    points = np.concatenate([disc + place for _, place in places]) @ matrix[:, :2].T + matrix[:, 2]
+    points = transform(matrix, np.concatenate([disc + place for _, place in places]))
     inter_eye_px = float(np.hypot(*matrix[:, 0]))
     axes = matrix[:, :2].T / inter_eye_px
     return _Seeds(points.astype(np.float32), np.repeat([group for group, _ in places], len(disc)), axes, inter_eye_px)
@@ -156,15 +155,14 @@ def _homography(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDA
     return None if found is None else np.asarray(found, dtype=np.float64)
 
 
-def _mapped(homography: NDArray[np.float64], points: NDArray[np.float32]) -> NDArray[np.float64]:
-    ahead = np.c_[points, np.ones(len(points))] @ homography.T
-    return np.asarray(ahead[:, :2] / ahead[:, 2:])
+def _mapped(homography: NDArray[np.float64], points: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.asarray(cv2.perspectiveTransform(points[:, None].astype(np.float64), homography)[:, 0])
 
 
 def _jacobian(homography: NDArray[np.float64], at: NDArray[np.floating]) -> NDArray[np.float64]:
     """Of the map at a point: what it does to small things there."""
-    ahead = homography @ (*at, 1.0)
-    return np.asarray((homography[:2, :2] - np.outer(ahead[:2] / ahead[2], homography[2, :2])) / ahead[2])
+    right, left, below, above = _mapped(homography, at + np.array([(1, 0), (-1, 0), (0, 1), (0, -1)]))
+    return np.stack([right - left, below - above], axis=1) / 2
 
 
 def _tilt(homography: NDArray[np.float64], at: NDArray[np.floating]) -> tuple[float, NDArray[np.float64]]:

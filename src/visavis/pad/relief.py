@@ -33,6 +33,6 @@ def relief(views: Sequence[View | None], axis: Axis) -> Relief | None:
         return None
     sines = np.array([sin(radians(view.tilt_deg)) for view in used])
     tips, nasions = (np.array([getattr(view, name)[column] for view in used]) for name in ("tip", "nasion"))
-    tip, nasion = (float(sines @ moved / (sines @ sines)) for moved in (tips, nasions))
+    tip, nasion = (float((sines * moved).sum() / (sines**2).sum()) for moved in (tips, nasions))
     side = int(np.sign(tip))
     return Relief(axis, max(view.tilt_deg for view in used), abs(tip), nasion * side, len(used), side)
