@@ -27,8 +27,10 @@ from visavis.template import Claim, FaceCredential, HolderSecret, Secret
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=:.\\-]{8,}")
 _KEY_CHARACTERS = 8
 _BEGIN_BYTES = 24
+_DIGITS_MIN = 16
 _LETTERS_MIN = 4
 """A word of fewer different characters, of zeros say, is said by many who know nothing."""
+_TIMES = ("created", "msecs", "relativeCreated", "thread", "process")
 _LOGGERS = ("visavis", "uvicorn", "alembic")
 
 
@@ -85,8 +87,9 @@ class _Listener(logging.Handler):
         self._overheard = overheard
 
     def emit(self, record: logging.LogRecord) -> None:
-        """All of the record, whatever of it a formatter would write."""
-        self._overheard.say("a log", f"{record.getMessage()} {json.dumps(vars(record), default=str)}")
+        """All of the record, whatever of it a formatter would write, but for its times."""
+        told = {name: value for name, value in vars(record).items() if name not in _TIMES}
+        self._overheard.say("a log", f"{record.getMessage()} {json.dumps(told, default=str)}")
 
 
 def listen(overheard: Overheard) -> None:
@@ -133,9 +136,9 @@ def _embedded(overheard: Overheard, embedding: Embedding) -> None:
     vector = embedding.vector
     if vector.size > 1:
         overheard.keep_bytes("an embedding", vector.tobytes())
-        for number in vector[:2]:
-            overheard.keep("an embedding", str(number))
-            overheard.keep("an embedding", repr(float(number)))
+        for number in map(repr, vector[:4].tolist()):  # short ones are met by chance, among the times that metrics tell
+            if len(number) >= _DIGITS_MIN:
+                overheard.keep("an embedding", number)
 
 
 def _before(place: Any, name: str, tell: Callable[..., object]) -> None:
