@@ -27,7 +27,8 @@ from visavis.template import Claim, FaceCredential, HolderSecret, Secret
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=:.\\-]{8,}")
 _KEY_CHARACTERS = 8
 _BEGIN_BYTES = 24
-_DIGITS_MIN = 16
+_DIGITS_MIN, _ESCAPED_MIN = 16, 24
+"""Shorter numbers, and shorter runs of escaped bytes, are said by chance."""
 _LETTERS_MIN = 4
 """A word of fewer different characters, of zeros say, is said by many who know nothing."""
 _TIMES = ("created", "msecs", "relativeCreated", "thread", "process")
@@ -57,7 +58,8 @@ class Overheard:
     def keep_bytes(self, what: str, data: bytes) -> None:
         """Bytes are secret, however they are written."""
         begin = bytes(data[:_BEGIN_BYTES])
-        for text in (begin.hex(), b64encode(begin).decode(), urlsafe_b64encode(begin).decode(), repr(begin)[2:-1]):
+        escaped = " ".join(word for word in _TOKEN.findall(repr(begin)[2:-1]) if len(word) >= _ESCAPED_MIN)
+        for text in (begin.hex(), b64encode(begin).decode(), urlsafe_b64encode(begin).decode(), escaped):
             self.keep(what, text.rstrip("="))
 
     def counts(self) -> tuple[int, int]:
