@@ -37,7 +37,7 @@ def test_it_would_be_heard(what: str, secret: str) -> None:
 @pytest.mark.parametrize("write", [bytes.hex, repr, str])
 def test_bytes_would_be_heard_however_they_are_written(write: object) -> None:
     heard = Overheard()
-    data = bytes(range(50, 120))
+    data = bytes(range(130, 200))
     heard.keep_bytes("a photo", data)
     heard.say("a fault", f"expected a photo, got {write(data)}")  # type: ignore[operator]
     assert len(heard.found()) >= 1
