@@ -32,15 +32,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.evaluation.heads import FaceRelief, Height, Pose, Surface, bent, flat, folded
-from visavis.face import Face, similarity
-from visavis.pad import Follower, PadResult, PadStatus, Step, judge, relief
+from visavis.face import Face, similarity, transform
+from visavis.pad import FRONTAL, Follower, PadResult, PadStatus, Step, judge, relief
 from visavis.verifier import Verifier
 
 FACE_TO_EYES = 2.3
 """Width of a face over its inter-eye distance."""
 FRONTAL_MAX = 0.06
 """How far the tip of the nose may be from the middle of the eyes, in inter-eye distances, in a photo that is used."""
-SHAPE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.58], [-0.41, 1.16], [0.41, 1.16]])
 Frame = NDArray[np.uint8]
 
 
@@ -232,8 +231,7 @@ def work(job: tuple[str, str, int]) -> Row | None:
 
 
 def _frontal(face: Face) -> bool:
-    matrix = similarity(face.landmarks_px, SHAPE)
-    nose = matrix[:, :2] @ face.landmarks_px[2] + matrix[:, 2]
+    (nose,) = transform(similarity(face.landmarks_px, FRONTAL), face.landmarks_px[2:3])
     return abs(float(nose[0])) < FRONTAL_MAX
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visavis.cli.common import json_option, print_json, read_text, write_file
+from visavis.cli.common import FILE, json_option, print_json, read_text, write_file
 from visavis.cli.installation import folder_option, opened
 from visavis.errors import AuditBroken, InputInvalid, OutputUnwritable
 
@@ -25,17 +25,14 @@ def audit() -> None:
     """
 
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
-
-
 @audit.command()
 @click.option(
     "--heads",
-    type=_FILE,
+    type=FILE,
     multiple=True,
     help="File of signed heads that was kept elsewhere.  [default: audit-heads.jsonl in the folder, which proves little]",
 )
-@click.option("--log", type=_FILE, help="Exported log, instead of the database's.")
+@click.option("--log", type=FILE, help="Exported log, instead of the database's.")
 @click.option(
     "--key",
     "keys",
@@ -79,10 +76,8 @@ def verify(heads: tuple[Path, ...], log: Path | None, keys: tuple[str, ...], fol
 
 
 @audit.command()
-@click.argument("log", type=_FILE)
-@click.option(
-    "--heads", type=_FILE, multiple=True, help="File of signed heads, one of which vouches for the whole LOG."
-)
+@click.argument("log", type=FILE)
+@click.option("--heads", type=FILE, multiple=True, help="File of signed heads, one of which vouches for the whole LOG.")
 @click.option(
     "--unproven",
     is_flag=True,
@@ -185,11 +180,11 @@ def head(out: Path | None, folder: Path | None) -> int:
 @audit.command()
 @click.option(
     "--out",
-    type=_FILE,
+    type=FILE,
     help="Where it goes: a new file, or an earlier export that the log goes on from.  [default: standard output]",
 )
 @click.option("--after", type=click.IntRange(0), default=0, help="Begin behind this entry.")
-@click.option("--head", "heads", type=_FILE, help="Sign a head of what was exported, and append it to this file.")
+@click.option("--head", "heads", type=FILE, help="Sign a head of what was exported, and append it to this file.")
 @folder_option
 def export(out: Path | None, after: int, heads: Path | None, folder: Path | None) -> int:
     """The log as JSON lines, each entry with its hash."""

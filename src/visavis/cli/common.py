@@ -58,6 +58,7 @@ _REASONS = {
     "frames_disagree": "two of the frames are too unlike each other: send frames of one person, from one capture",
 }
 
+FILE = click.Path(dir_okay=False, path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visavis.cli.common import json_option, print_json, printable, read_text
+from visavis.cli.common import FILE, json_option, print_json, printable, read_text
 from visavis.cli.installation import NewFile, folder_option, opened, yes_option
 from visavis.errors import EvidenceUnreadable, InputInvalid, KeyUnusable, OutputUnwritable
 
 if TYPE_CHECKING:
     from visavis.template import Envelope
 
-_new_file = click.Path(dir_okay=False, path_type=Path)
 _PUBLIC_MODE = stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH
 
 
@@ -27,7 +26,7 @@ def evidence() -> None:
 
 
 @evidence.command()
-@click.argument("file", type=_new_file)
+@click.argument("file", type=FILE)
 def keygen(file: Path) -> int:
     """Make a pair of keys: the private one in FILE, which has no place where the service runs, and FILE.pub for the service."""
     from visavis.template import Secret, public_of
@@ -70,7 +69,7 @@ def list_evidence(session_id: str | None, folder: Path | None, as_json: bool) ->
 
 @evidence.command()
 @click.argument("evidence_id")
-@click.option("--out", type=_new_file, required=True, help="New file for it.")
+@click.option("--out", type=FILE, required=True, help="New file for it.")
 @folder_option
 def export(evidence_id: str, out: Path, folder: Path | None) -> int:
     """Write the evidence with this id to a file, still sealed for the private key. The export is logged."""
@@ -83,10 +82,10 @@ def export(evidence_id: str, out: Path, folder: Path | None) -> int:
 
 
 @evidence.command("open")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--key", "key_file", type=_new_file, required=True, help="File of the private key.")
-@click.option("--out", type=_new_file, required=True, help="New file for the ZIP archive with the photos.")
-@click.option("--log", type=_new_file, help="Exported audit log, which must say that this is what was kept.")
+@click.argument("file", type=FILE)
+@click.option("--key", "key_file", type=FILE, required=True, help="File of the private key.")
+@click.option("--out", type=FILE, required=True, help="New file for the ZIP archive with the photos.")
+@click.option("--log", type=FILE, help="Exported audit log, which must say that this is what was kept.")
 def open_evidence(file: Path, key_file: Path, out: Path, log: Path | None) -> int:
     """Open exported evidence with the private key. No installation is needed."""
     from visavis.template import Envelope, read_key

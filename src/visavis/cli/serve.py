@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from visavis.cli.against import named_trust
-from visavis.cli.common import engine_options, json_option, make_models, print_json
+from visavis.cli.common import FILE, engine_options, json_option, make_models, print_json
 from visavis.cli.credential import own_issuer
 from visavis.cli.evidence import read_public
 from visavis.cli.installation import Opened, folder_option, opened
@@ -38,7 +38,6 @@ SCOPES = (
 )
 
 
-FILE = click.Path(dir_okay=False, path_type=Path)
 _IN_HAND = 2
 """Photos in hand a thread: a third would make a batch faster by 6 %, and the server wait for Python."""
 

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import similarity
+from visavis.pad import FRONTAL
 
 Height = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """Relief at (u, v): u to the left eye, v down, in inter-eye distances from between the eyes."""
 
-_FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.58], [-0.41, 1.16], [0.41, 1.16]])
 _LOW, _HIGH = np.array([-1.7, -1.8]), np.array([1.7, 2.7])
 _GRID = 300
 _NECK = np.array([0.0, 0.5, -1.0])
@@ -94,7 +94,7 @@ class Surface:
 
     def __init__(self, photo: NDArray[np.uint8], landmarks_px: NDArray[np.float32], height: Height) -> None:
         self._photo = photo
-        self._to_photo = similarity(_FACE, landmarks_px)
+        self._to_photo = similarity(FRONTAL, landmarks_px)
         rows = int(_GRID * (_HIGH - _LOW)[1] / (_HIGH - _LOW)[0])
         u, v = np.meshgrid(np.linspace(_LOW[0], _HIGH[0], _GRID), np.linspace(_LOW[1], _HIGH[1], rows))
         self._heights = height(u, v).astype(np.float32)

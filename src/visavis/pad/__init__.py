@@ -4,9 +4,21 @@ In: the frames of one face, from a frontal one on. Out: a `View` a frame, a `Rel
 and photos on screens; masks, and video that is made to the challenge, are outside what it can tell.
 """
 
-from visavis.pad.follow import Follower
+from visavis.pad.follow import FRONTAL, Follower
 from visavis.pad.relief import relief
 from visavis.pad.value import Axis, PadReason, PadResult, PadStatus, Relief, Step, View
 from visavis.pad.verdict import judge
 
-__all__ = ["Axis", "Follower", "PadReason", "PadResult", "PadStatus", "Relief", "Step", "View", "judge", "relief"]
+__all__ = [
+    "FRONTAL",
+    "Axis",
+    "Follower",
+    "PadReason",
+    "PadResult",
+    "PadStatus",
+    "Relief",
+    "Step",
+    "View",
+    "judge",
+    "relief",
+]

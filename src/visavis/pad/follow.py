@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from visavis.face import Face, similarity, transform
 from visavis.pad.value import View
 
-_SHAPE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.58], [-0.41, 1.16], [0.41, 1.16]])
+FRONTAL = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.58], [-0.41, 1.16], [0.41, 1.16]])
 """Five landmarks of a frontal face in inter-eye distances, from between the eyes; x towards its left eye, y down."""
 _PLANE = {
     "right eye": ((-0.72, 0.06), (-0.27, 0.04)),
@@ -120,7 +120,7 @@ class Follower:
 
 
 def _seeds(landmarks_px: NDArray[np.float32]) -> _Seeds:
-    matrix = similarity(_SHAPE, landmarks_px)
+    matrix = similarity(FRONTAL, landmarks_px)
     steps = np.arange(-_DISC, _DISC + _STEP / 2, _STEP)
     disc = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     places = [(number, place) for number, part in enumerate(_PLANE.values()) for place in part]

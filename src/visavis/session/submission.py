@@ -79,7 +79,7 @@ def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> Verifi
                 mine,
                 now,
                 done=SessionStatus.VERIFIED if outcome is Outcome.MATCH else None,
-                error=None if outcome is Outcome.MATCH else _lacking(answer.decision),
+                error=None if outcome is Outcome.MATCH else _lacking(report),
                 attempts=0 if free else 1,
                 kept=evidence is not None,
             )
@@ -160,10 +160,10 @@ def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _An
             return _Answer(verify(reference=capture.reference, probe=capture.frames, policy=wanted.policy))
 
 
-def _lacking(decision: Decision) -> str:
+def _lacking(report: Report) -> str:
     """What was wrong with a photo, the probe first; where nothing was, why the decision is what it is."""
-    reasons = decision.to_dict()["reasons"]
-    return str(next(iter([*reasons["probe"], *reasons["reference"]]), decision.reason.value))
+    reasons = report.decision["reasons"]
+    return str([*reasons["probe"], *reasons["reference"], *reasons["pair"]][0])
 
 
 def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: datetime) -> Report:
