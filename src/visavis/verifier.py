@@ -205,6 +205,10 @@ class Verifier(AbstractContextManager["Verifier"]):
         report, embedding = self._acquire(photo, central_face)
         return Acquisition(report, embedding, (perf_counter() - started) * 1e3)
 
+    def faces(self, photo: Photo) -> tuple[Face, ...]:
+        """All faces in a photo, the largest first, as they are first found. Raises an ImageError when it cannot be decoded."""
+        return self._detector.detect(photo)
+
     def compare(self, *, reference: Acquisition, probe: Acquisition, policy: str | Policy = DEFAULT_POLICY) -> Decision:
         """Decide on two acquisitions of this verifier's model. Raises ModelMismatch, PolicyUnknown, PolicyUnsupported."""
         started = perf_counter() - (reference.elapsed_ms + probe.elapsed_ms) / 1e3  # as if one came after the other

@@ -7,7 +7,7 @@ In: a `Photo`. Out: the faces in it, the one that dominates it, its quality meas
 from visavis.face.align import AlignedFace, align, sample, similarity, transform
 from visavis.face.detect import FaceDetector, image_showing
 from visavis.face.dominant import Dominance, central, dominant
-from visavis.face.quality import MEASURES, Measure, Quality, assess
+from visavis.face.quality import MEASURES, Measure, Quality, assess, head_pose_deg
 from visavis.face.value import Face
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "assess",
     "central",
     "dominant",
+    "head_pose_deg",
     "image_showing",
     "sample",
     "similarity",

@@ -81,7 +81,7 @@ def assess(image: Image, face: Face, aligned: AlignedFace) -> Quality:
     """Measure a face: geometry in the photo, light and sharpness on the aligned face."""
     light = _luminance(aligned)
     eyes = face.inter_eye_distance_px
-    yaw, pitch, roll = _head_pose_deg(face)
+    yaw, pitch, roll = head_pose_deg(face)
     return Quality(
         (
             _measure(eyes / max(cos(radians(yaw)), 0.5), lambda v: 100 * _sigmoid(v, 70, 20)),
@@ -128,7 +128,7 @@ def _margins(image: Image, face: Face) -> tuple[float, float, float, float]:
     return x / unit, (columns - x - width) / unit, y / unit, (rows - y - height) / unit
 
 
-def _head_pose_deg(face: Face) -> tuple[float, float, float]:
+def head_pose_deg(face: Face) -> tuple[float, float, float]:
     """Yaw (the face turns to the image's right), pitch (up) and roll (clockwise in the image), in degrees.
 
     Fits a scaled orthographic view of an average face to the five landmarks. People differ from the average by about

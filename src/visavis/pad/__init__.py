@@ -4,21 +4,26 @@ In: the frames of one face, from a frontal one on. Out: a `View` a frame, a `Rel
 and photos on screens; masks, and video that is made to the challenge, are outside what it can tell.
 """
 
+from visavis.pad.challenge import SEQUENCES, draw_steps
 from visavis.pad.follow import FRONTAL, Follower
+from visavis.pad.passive import PassiveModel
 from visavis.pad.relief import relief
 from visavis.pad.value import Axis, PadReason, PadResult, PadStatus, Relief, Step, View
 from visavis.pad.verdict import judge
 
 __all__ = [
     "FRONTAL",
+    "SEQUENCES",
     "Axis",
     "Follower",
     "PadReason",
     "PadResult",
     "PadStatus",
+    "PassiveModel",
     "Relief",
     "Step",
     "View",
+    "draw_steps",
     "judge",
     "relief",
 ]

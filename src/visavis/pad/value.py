@@ -93,6 +93,14 @@ class PadReason(StrEnum):
     """The head was not turned far enough to tell."""
     NOT_FOLLOWED = "not_followed"
     """The face could not be followed: too dark, blurred, fast or far away."""
+    NOT_POSITIONED = "not_positioned"
+    """No still frames of one face that looks at the camera came in time."""
+    INTERRUPTED = "interrupted"
+    """The face was out of sight, or another one beside it, too often."""
+    PERSON_CHANGED = "person_changed"
+    """The frames are not all of one person."""
+    ARTEFACT = "artefact"
+    """A model that looks at single frames takes one for a print, a screen or a mask."""
 
 
 @dataclass(frozen=True, slots=True)
