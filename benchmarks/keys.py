@@ -25,6 +25,7 @@ from visavis.errors import VisavisError
 from visavis.session import (
     Against,
     Desk,
+    LivenessPolicy,
     Models,
     Scope,
     Vault,
@@ -71,7 +72,7 @@ def of_api_keys(vault: Vault, trials: int) -> dict[str, float]:
 def of_sessions(vault: Vault, models: Models, trials: int) -> dict[str, float]:
     """The figures of one session among others."""
     desk = Desk(vault, models, "https://verify.example", vault.audit_signer)
-    wanted = Wanted("payment", "1e-4", Against.UPLOAD, nonce="order 77")
+    wanted = Wanted("payment", "1e-4", Against.UPLOAD, nonce="order 77", liveness=LivenessPolicy.NOT_CHECKED)
     session, text = [open_session(desk, application="shop", wanted=wanted) for _ in range(20)][7]
     ask = partial(refused, shown_to, desk)
     begin = len("vscs_")

@@ -207,13 +207,13 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
-    """Serve for the length of the block."""
+def serving(folder: Path, environment: dict[str, str], *more: str) -> Iterator[Server]:
+    """Serve for the length of the block. more: further options."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     with (folder / "serve.log").open("wb") as log:
         command = [*VISAVIS, "serve", "--folder", str(folder / "installation"), "--port", str(port)]
-        command += ["--requests-per-minute", "1000000"]
+        command += ["--requests-per-minute", "1000000", *more]
         process = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL, env=environment)
     try:
         deadline = time.monotonic() + START_S

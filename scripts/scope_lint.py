@@ -18,7 +18,7 @@ EXEMPT_ROOMS = ("evaluation",)
 ALLOWED = {
     ("face/align.py", "similarity"): "one complex product over five landmarks",
     ("face/align.py", "transform"): "points in the plane through a similarity transform",
-    ("face/quality.py", "_head_pose_deg"): "the pose of one face from its five landmarks",
+    ("face/quality.py", "head_pose_deg"): "the pose of one face from its five landmarks",
     ("embedding/value.py", "compare"): "the one comparison: one probe, one reference",
 }
 """(file, function): why a product is needed there."""

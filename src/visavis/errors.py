@@ -379,6 +379,24 @@ class SessionClosed(VisavisError):
     code = "session_closed"
 
 
+class LivenessRequired(VisavisError):
+    """The session needs a live capture, and takes no photos."""
+
+    code = "liveness_required"
+
+
+class OriginRefused(VisavisError):
+    """A page of a site that the operator has not named."""
+
+    code = "origin_refused"
+
+
+class StreamBroken(VisavisError):
+    """What came over a live capture's connection is not what follows: out of order, changed, or no message of the protocol."""
+
+    code = "stream_broken"
+
+
 class EndpointUnknown(VisavisError):
     """The application has no webhook endpoint with this id."""
 
@@ -430,6 +448,12 @@ class InputInvalid(VisavisError):
     """A file or argument from the user is not what the command expects."""
 
     code = "input_invalid"
+
+
+class CameraUnusable(VisavisError):
+    """The camera is not there, is in use, or gives no pictures."""
+
+    code = "camera_unusable"
 
 
 class OutputUnwritable(VisavisError):

@@ -36,6 +36,7 @@ from visavis.embedding import Embedder, Embedding, compare, fuse
 from visavis.errors import ImageError, InputInvalid, PolicyUnsupported, TooManyComparisons, VisavisError
 from visavis.face import AlignedFace, Face, FaceDetector, align, assess, central, dominant, image_showing
 from visavis.image import DEFAULT_LIMITS, Image, Limits, Photo
+from visavis.pad import PadResult
 from visavis.weights import (
     Cache,
     Calibration,
@@ -114,13 +115,13 @@ class Verifier(AbstractContextManager["Verifier"]):
         cache = Cache(folder)
         inference = make_engine(engine, threads=self.threads, cache=cache)
         self.engine = inference.name, inference.version
-        store = ModelStore(
+        self.store = ModelStore(
             places=places or Places(cache=folder),
             cache=cache,
             engine=inference,
         )
-        self._detector = FaceDetector(store, shipped_card(_DETECTOR))
-        self.embedder = Embedder(store, self.card, precision)
+        self._detector = FaceDetector(self.store, shipped_card(_DETECTOR))
+        self.embedder = Embedder(self.store, self.card, precision)
         # More photos are in hand than networks run at a time: while one waits for Python, another computes.
         self._pool = ThreadPoolExecutor(in_hand * self.threads, thread_name_prefix="visavis")
 
@@ -220,6 +221,11 @@ class Verifier(AbstractContextManager["Verifier"]):
         Raises InputInvalid for another number, an ImageError when one of them is no usable image.
         """
         return self._fused(self._submit_frames(frames), policy)
+
+    def not_compared(self, policy: str | Policy, liveness: PadResult) -> Decision:
+        """The decision on a live capture that did not pass: nothing is looked at. Raises PolicyUnknown, PolicyUnsupported."""
+        nothing = Acquisition(PhotoReport((), (0, 0)), None, 0.0)
+        return replace(self.compare(reference=nothing, probe=nothing, policy=policy), liveness=liveness, timings=None)
 
     def agree(self, one: Embedding, other: Embedding, policy: Policy) -> bool:
         """Whether two embeddings of this verifier's model are as alike as the policy asks for."""

@@ -36,9 +36,9 @@ class Running:
 
 
 @contextmanager
-def running(service: Service, *, send_bytes: int | None = None) -> Iterator[Running]:
+def running(service: Service, *, send_bytes: int | None = None, port: int = 0) -> Iterator[Running]:
     """Serve for the length of the block. send_bytes: so much of an answer the system takes off the server's hands."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", port)) as listening:
         if send_bytes is not None:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
         server = server_of(service, log_config=None, timeout_graceful_shutdown=5)

@@ -12,11 +12,11 @@ from tests.session import NOBODY, Clock, Person, enrol, log, subject_id
 from visavis.session import Desk, Vault, erase_subject, expire_sessions, withdraw_consent
 
 CONSENT = {"text": "I agree.", "version": "2026-01", "locale": "en", "retention_days": 30}
+UPLOADED = {"subject": "anna", "purpose": "door", "consent": CONSENT, "liveness": "not_checked"}
 
 
 def asked(client: httpx.Client, **body: Any) -> dict[str, Any]:
-    usual = {"subject": "anna", "purpose": "door", "consent": CONSENT}
-    response = client.post("/v1/enrolments", json={**usual, **body})
+    response = client.post("/v1/enrolments", json={**UPLOADED, **body})
     assert response.status_code == 201, response.text
     told: dict[str, Any] = response.json()
     return told
@@ -76,8 +76,7 @@ class TestReference:
     def test_who_is_enrolled_is_replaced_only_on_request(self, server: Running, vault: Vault, api_key: str) -> None:
         old = enrol(vault, ANNA)
         with server.client(api_key) as shop:
-            body = {"subject": "anna", "purpose": "door", "consent": CONSENT}
-            problem(shop.post("/v1/enrolments", json=body), 409, "subject_enrolled")
+            problem(shop.post("/v1/enrolments", json=UPLOADED), 409, "subject_enrolled")
             enrolment = asked(shop, replace=True)
             done = captured(server, enrolment, ANNA.photo()).json()
             session = opened(shop, against="subject", subject=enrolment["subject"])
@@ -152,8 +151,7 @@ class TestReference:
         self, body: dict[str, Any], code: str, server: Running, vault: Vault, api_key: str
     ) -> None:
         with server.client(api_key) as shop:
-            usual = {"subject": "anna", "purpose": "door", "consent": CONSENT}
-            problem(shop.post("/v1/enrolments", json={**usual, **body}), 422, code)
+            problem(shop.post("/v1/enrolments", json={**UPLOADED, **body}), 422, code)
         with vault.store.reading() as tx:
             assert tx.subjects.page() == []
 
@@ -167,6 +165,19 @@ class TestReference:
             problem(captured(server, stolen, ANNA.photo()), 401, "client_secret_refused")
             problem(shop.get(f"/v1/enrolments/{session['id']}"), 404, "session_unknown")
             problem(shop.post(f"/v1/verification_sessions/{enrolment['id']}/cancel"), 404, "session_unknown")
+
+    def test_who_must_be_captured_live_uploads_no_photos(self, server: Running, vault: Vault, api_key: str) -> None:
+        with server.client(api_key) as shop:
+            body = {name: value for name, value in UPLOADED.items() if name != "liveness"}
+            enrolment = shop.post("/v1/enrolments", json=body).json()
+            assert (enrolment["liveness"], enrolment["alternatives"]) == ("required", ["move_camera"])
+            answer = captured(server, enrolment, ANNA.photo())
+            assert "needs a live capture" in problem(answer, 409, "liveness_required")["detail"]
+            after = shop.get(f"/v1/enrolments/{enrolment['id']}").json()
+            assert (after["status"], after["attempts_left"]) == ("requires_input", 5)
+            assert after["last_error"] == "liveness_required"
+        with vault.store.reading() as tx:
+            assert tx.references.of(enrolment["subject"]) == []
 
 
 class TestCredentials:
@@ -199,8 +210,7 @@ class TestCredentials:
 
         plain = replace(desk, issuing=None, trust=None, status_list=None)
         with serve(desk=plain).client(api_key) as shop:
-            usual = {"subject": "anna", "purpose": "door", "consent": CONSENT, "yields": "credential"}
-            problem(shop.post("/v1/enrolments", json=usual), 422, "input_invalid")
+            problem(shop.post("/v1/enrolments", json={**UPLOADED, "yields": "credential"}), 422, "input_invalid")
             problem(shop.get("/v1/credentials/status_list"), 422, "input_invalid")
             body = {"purpose": "door", "against": "credential"}
             problem(shop.post("/v1/verification_sessions", json=body), 422, "input_invalid")

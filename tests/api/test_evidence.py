@@ -9,8 +9,8 @@ from zipfile import ZipFile
 import pytest
 
 from tests.api import Running
-from tests.api.test_enrolments import CONSENT
-from tests.api.test_service import ANNA, opened, problem
+from tests.api.test_enrolments import asked
+from tests.api.test_service import ANNA, UPLOADED, opened, problem
 from visavis.session import Desk, Vault, export_evidence
 from visavis.template import Secret, public_of
 
@@ -63,8 +63,7 @@ def test_nothing_is_kept_of_who_does_not_agree(
 
 def test_an_enrolments_photos(server: Running, vault: Vault, api_key: str) -> None:
     with server.client(api_key) as shop:
-        body = {"subject": "anna", "purpose": "door", "consent": CONSENT, "evidence": TERMS}
-        enrolment = shop.post("/v1/enrolments", json=body).json()
+        enrolment = asked(shop, evidence=TERMS)
         assert enrolment["evidence"] == TERMS
         assert submitted(server, enrolment, "photos", evidence_agreed="true")["status"] == "enrolled"
         (kept,) = shop.get(f"/v1/subjects/{enrolment['subject']}/export").json()["evidence"]
@@ -74,7 +73,7 @@ def test_an_enrolments_photos(server: Running, vault: Vault, api_key: str) -> No
 
 def test_what_cannot_be(server: Running, serve: Callable[..., Running], api_key: str) -> None:
     with server.client(api_key) as shop:
-        body = {"purpose": "door", "against": "upload", "evidence": TERMS}
+        body = {**UPLOADED, "evidence": TERMS}
         for changes, code in (
             ({"retention_days": 3_654}, "input_invalid"),
             ({"text": "  "}, "consent_invalid"),

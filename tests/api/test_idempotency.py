@@ -11,16 +11,15 @@ import pytest
 
 from tests.api import Running
 from tests.api.test_enrolments import asked
-from tests.api.test_service import ANNA, problem
+from tests.api.test_service import ANNA, UPLOADED, problem
 from tests.session import Clock, events
 from visavis.errors import StoreUnusable
 from visavis.session import Asked, Desk, Scope, Vault, begin_request, make_api_key
 
-BODY = {"purpose": "door", "against": "upload"}
 KEY = {"Idempotency-Key": "order 77".replace(" ", "-")}
 
 
-def create(client: httpx.Client, body: dict[str, Any] = BODY, **headers: str) -> httpx.Response:
+def create(client: httpx.Client, body: dict[str, Any] = UPLOADED, **headers: str) -> httpx.Response:
     return client.post("/v1/verification_sessions", json=body, headers={**KEY, **headers})
 
 
@@ -66,7 +65,7 @@ class TestRepeated:
     def test_another_request_is_refused(self, server: Running, api_key: str) -> None:
         with server.client(api_key) as shop:
             session = create(shop).json()
-            problem(create(shop, {**BODY, "purpose": "payment"}), 422, "idempotency_mismatch")
+            problem(create(shop, {**UPLOADED, "purpose": "payment"}), 422, "idempotency_mismatch")
             path = f"/v1/verification_sessions/{session['id']}/cancel"
             problem(shop.post(path, headers=KEY), 422, "idempotency_mismatch")
             assert shop.get(f"/v1/verification_sessions/{session['id']}").json()["status"] == "requires_input"
@@ -78,7 +77,7 @@ class TestRepeated:
 
     def test_what_failed_may_be_made_again(self, server: Running, vault: Vault, api_key: str) -> None:
         with server.client(api_key) as shop:
-            problem(create(shop, {**BODY, "policy": "1e-9"}), 422, "policy_unknown")
+            problem(create(shop, {**UPLOADED, "policy": "1e-9"}), 422, "policy_unknown")
             assert create(shop).status_code == 201
 
     def test_after_a_day_the_key_is_free_again(self, server: Running, desk: Desk, api_key: str, clock: Clock) -> None:
@@ -94,7 +93,7 @@ class TestRepeated:
     def test_what_is_no_key_is_refused(self, key: str, server: Running, api_key: str) -> None:
         with server.client(api_key) as shop:
             headers = [(b"Idempotency-Key", key.encode("latin-1"))]
-            problem(shop.post("/v1/verification_sessions", json=BODY, headers=headers), 422, "input_invalid")
+            problem(shop.post("/v1/verification_sessions", json=UPLOADED, headers=headers), 422, "input_invalid")
 
 
 class TestAtTheSameTime:
@@ -122,7 +121,7 @@ class TestAtTheSameTime:
         from hashlib import sha256
 
         with server.client(api_key) as shop:
-            request = shop.build_request("POST", "/v1/verification_sessions", json=BODY)
+            request = shop.build_request("POST", "/v1/verification_sessions", json=UPLOADED)
             seen = sha256(b"/v1/verification_sessions?\0" + request.content).digest()
             begin_request(vault, Asked(api_key, KEY["Idempotency-Key"], seen))
             assert "being carried out" in problem(create(shop), 409, "idempotency_unfinished")["detail"]
@@ -188,4 +187,4 @@ def test_a_client_that_goes_away_leaves_nothing_begun(
         time.sleep(0.3)
     time.sleep(0.3)
     with server.client(api_key) as shop:
-        assert create(shop, BODY, **{"Idempotency-Key": "gone"}).status_code == 201
+        assert create(shop, UPLOADED, **{"Idempotency-Key": "gone"}).status_code == 201

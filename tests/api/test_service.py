@@ -18,6 +18,7 @@ from visavis.session import Scope, Vault, make_api_key, revoke_api_key
 from visavis.template import key_id, signed
 
 ANNA, BELA = Person(1), Person(2)
+UPLOADED = {"purpose": "door", "against": "upload", "liveness": "not_checked"}
 JSON = "application/problem+json"
 
 
@@ -31,7 +32,7 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 
 def opened(client: httpx.Client, **body: Any) -> dict[str, Any]:
-    response = client.post("/v1/verification_sessions", json={"purpose": "door", "against": "upload", **body})
+    response = client.post("/v1/verification_sessions", json={**UPLOADED, **body})
     assert response.status_code == 201, response.text
     told: dict[str, Any] = response.json()
     return told
@@ -146,6 +147,43 @@ class TestFlow:
                 problem(response, 404, "subject_unknown")
 
 
+class TestLiveness:
+    def test_who_must_be_captured_live_uploads_no_photos(self, server: Running, api_key: str) -> None:
+        with server.client(api_key) as shop:
+            session = shop.post("/v1/verification_sessions", json={"purpose": "door", "against": "upload"}).json()
+            assert (session["liveness"], session["alternatives"]) == ("required", ["move_camera"])
+            for _ in range(2):
+                answer = submitted(server, session, probe=ANNA.photo(1), reference=ANNA.photo())
+                assert "needs a live capture" in problem(answer, 409, "liveness_required")["detail"]
+            with server.client(session["client_secret"]) as client:
+                seen = client.get(f"/v1/capture/{session['id']}").json()
+            assert (seen["liveness"], seen["alternatives"]) == ("required", ["move_camera"])
+            assert (seen["status"], seen["attempts_left"]) == ("requires_input", 3)
+            assert seen["last_error"] == "liveness_required"
+            assert shop.get(f"/v1/verification_sessions/{session['id']}/reports").json()["data"] == []
+
+    @pytest.mark.parametrize("alternatives", [[], ["review"], ["review", "move_camera"]])
+    def test_the_application_says_how_it_may_be_otherwise(
+        self, alternatives: list[str], server: Running, api_key: str
+    ) -> None:
+        with server.client(api_key) as shop:
+            session = opened(shop, liveness="required", alternatives=alternatives)
+            kept = shop.get(f"/v1/verification_sessions/{session['id']}").json()
+        for told in (session, kept):
+            assert (told["liveness"], told["alternatives"]) == ("required", alternatives)
+
+    def test_of_photos_that_are_uploaded_none_is_claimed(self, server: Running, api_key: str) -> None:
+        with server.client(api_key) as shop:
+            session = opened(shop)
+            assert session["liveness"] == "not_checked"
+            assert (
+                submitted(server, session, probe=ANNA.photo(1), reference=ANNA.photo()).json()["status"] == "verified"
+            )
+            (report,) = shop.get(f"/v1/verification_sessions/{session['id']}/reports").json()["data"]
+        told = report["decision"]["liveness"]
+        assert told == {"status": "not_checked", "method": None, "reasons": [], "turns": []}
+
+
 class TestReturn:
     def test_the_client_is_told_where_to_go_back_to(self, server: Running, api_key: str) -> None:
         back = "https://shop.example/orders/77?from=visavis"
@@ -161,7 +199,7 @@ class TestReturn:
          "https://shop.example/\n", "https://shop.example/ x", "ftp://shop.example/", "https://shop.example/" + 2000 * "a"],
     )  # fmt: skip
     def test_what_is_no_address_is_none_to_go_to(self, server: Running, api_key: str, url: str) -> None:
-        body = {"purpose": "door", "against": "upload", "return_url": url}
+        body = {**UPLOADED, "return_url": url}
         with server.client(api_key) as shop:
             problem(shop.post("/v1/verification_sessions", json=body), 422, "input_invalid")
 
@@ -246,7 +284,7 @@ class TestAccess:
     ) -> None:
         _, wrong = make_api_key(vault, application="shop", scopes=set(Scope) - {scope})
         _, right = make_api_key(vault, application="shop", scopes={scope})
-        body: dict[str, Any] = {"json": {"purpose": "door", "against": "upload"}} if path.endswith("sessions") else {}
+        body: dict[str, Any] = {"json": UPLOADED} if path.endswith("sessions") else {}
         if path.endswith("comparisons"):
             body = {"files": {"reference": ANNA.photo(), "probe": ANNA.photo(1)}}
         with server.client(wrong) as client:
@@ -299,13 +337,16 @@ class TestBadInput:
             ({"attempts": "3"}, "attempts"),
             ({"photo_url": "http://127.0.0.1/"}, "photo_url"),
             ({"transaction": {"amount": 12.5, "currency": "EUR", "payee": "x"}}, "transaction.amount"),
+            ({"liveness": "passed"}, "liveness"),
+            ({"alternatives": ["move_camera", "photo"]}, "alternatives.1"),
+            ({"alternatives": 3 * ["review"]}, "alternatives"),
         ],
     )
     def test_the_parameter_at_fault_is_named(
         self, body: dict[str, Any], parameter: str, server: Running, api_key: str
     ) -> None:
         with server.client(api_key) as shop:
-            response = shop.post("/v1/verification_sessions", json={"purpose": "door", "against": "upload", **body})
+            response = shop.post("/v1/verification_sessions", json={**UPLOADED, **body})
         assert problem(response, 422, "input_invalid")["parameter"] == parameter
 
     @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"null", b'{"purpose":' + b"[" * 100_000])
@@ -324,7 +365,7 @@ class TestBadInput:
         enrol(vault, ANNA)
         with server.client(api_key) as shop:
             for body in ({"purpose": value}, {"policy": value}, {"subject": value}, {"nonce": value}):
-                response = shop.post("/v1/verification_sessions", json={"purpose": "door", "against": "upload", **body})
+                response = shop.post("/v1/verification_sessions", json={**UPLOADED, **body})
                 assert response.status_code in (201, 404, 422), response.text
             for path in ("/v1/subjects", "/v1/verification_sessions"):
                 assert shop.get(path, params={"starting_after": value}).status_code in (200, 422)

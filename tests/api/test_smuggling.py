@@ -6,7 +6,7 @@ import pytest
 
 from tests.api import Running
 from tests.api.test_enrolments import CONSENT, asked
-from tests.api.test_service import opened, problem
+from tests.api.test_service import UPLOADED, opened, problem
 from visavis.session import Vault
 
 SMUGGLED = [
@@ -51,5 +51,4 @@ class TestSmuggling:
             kept = shop.get(f"/v1/verification_sessions/{session['id']}").json()
             assert (kept["nonce"], kept["transaction"]["payee"]) == (text, text)
             for field in ("purpose", "policy", "subject"):
-                body = {"purpose": "door", "against": "upload", field: text}
-                assert shop.post("/v1/verification_sessions", json=body).status_code == 422
+                assert shop.post("/v1/verification_sessions", json={**UPLOADED, field: text}).status_code == 422

@@ -9,12 +9,12 @@ from zipfile import ZipFile
 import pytest
 
 from tests.cli import call
-from tests.session import Person, Prepared
+from tests.session import Person, Prepared, uploaded
 from visavis.cli.evidence import read_public
 from visavis.cli.installation import opened
 from visavis.cli.serve import make_desk
 from visavis.errors import KeyUnusable
-from visavis.session import Against, Capture, EvidenceTerms, Models, Wanted, open_session, submit
+from visavis.session import Capture, EvidenceTerms, Models, open_session, submit
 
 ANNA = Person(1)
 TERMS = EvidenceTerms("May we keep your photos?", "1", "en", 30)
@@ -38,8 +38,7 @@ def evidence(folder: Path, key: Path) -> str:
     public = read_public(key.with_name("evidence.pub"))
     with opened(folder) as place:
         desk = make_desk(place, Models(Prepared()), "https://verify.example", evidence_key=public)
-        wanted = Wanted("door", "1e-4", Against.UPLOAD)
-        session, secret = open_session(desk, application="shop", wanted=wanted, evidence=TERMS)
+        session, secret = open_session(desk, application="shop", wanted=uploaded(), evidence=TERMS)
         submit(desk, session.id, secret, Capture([ANNA.photo(1)], reference=ANNA.photo(), agreed=True))
     (found,) = call("evidence", "list", "--session", session.id, "--folder", folder, "--json").json
     assert found["session_id"] == session.id

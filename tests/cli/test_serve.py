@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.cli import call, command
-from tests.session import Person, Prepared, consent_text
+from tests.session import Person, Prepared, consent_text, uploaded
 from tests.store import issued
 from tests.store.test_database import SERVICE
 from visavis.cli.installation import Opened, opened
@@ -21,11 +21,11 @@ from visavis.session import (
     Against,
     Capture,
     Desk,
+    LivenessPolicy,
     Models,
     Scope,
     SessionStatus,
     VerificationSession,
-    Wanted,
     Yields,
     enrol,
     open_enrolment,
@@ -162,7 +162,13 @@ def credential_of(place: Opened, person: Person) -> dict[str, str]:
     desk = make_desk(place, Models(Prepared()), "https://issuer.example")
     consent = consent_text()
     session, secret = open_enrolment(
-        desk, application="shop", subject="anna", consent=consent, recorded_by="me", yields=Yields.CREDENTIAL
+        desk,
+        application="shop",
+        subject="anna",
+        consent=consent,
+        recorded_by="me",
+        yields=Yields.CREDENTIAL,
+        liveness=LivenessPolicy.NOT_CHECKED,
     )
     done = enrol(desk, session.id, secret, [person.photo()])
     with place.vault.store.reading() as tx:
@@ -172,8 +178,7 @@ def credential_of(place: Opened, person: Person) -> dict[str, str]:
 
 def shown(desk: Desk, codes: dict[str, str]) -> VerificationSession:
     """A session to which they are submitted."""
-    wanted = Wanted("door", "1e-4", Against.CREDENTIAL)
-    session, secret = open_session(desk, application="shop", wanted=wanted)
+    session, secret = open_session(desk, application="shop", wanted=uploaded(Against.CREDENTIAL))
     capture = Capture([ANNA.photo(1)], credential=codes["credential"], holder=codes["holder"])
     return submit(desk, session.id, secret, capture)
 

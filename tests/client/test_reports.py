@@ -128,7 +128,13 @@ class TestGoodOnes:
 
     def test_what_later_versions_add(self) -> None:
         later = {**CLAIMS, "colour": "blue", "liveness": {"status": "checked", "level": 3}}
-        assert check(signed(later, header={**HEADER, "cty": "x"})).liveness == "checked"
+        told = check(signed(later, header={**HEADER, "cty": "x"}))
+        assert (told.liveness, told.liveness_reasons) == ("checked", ())
+
+    def test_a_live_capture(self) -> None:
+        live = {**CLAIMS, "liveness": {"status": "passed", "method": "turns-1", "reasons": []}}
+        told = check(signed(live))
+        assert (told.liveness, told.liveness_reasons) == ("passed", ())
 
     @pytest.mark.parametrize("seconds", [-60, 0, 600])
     def test_a_little_before_or_after(self, seconds: int) -> None:
@@ -405,7 +411,12 @@ class TestWithTheService:
         claim, anna = enrol(vault, ANNA, purpose="payment"), subject_id(vault)
         client = make_client(server.url, api_key)
         opened = client.verification_sessions.create(
-            purpose="payment", against="subject", subject=anna, transaction=PAYMENT, nonce="order 77"
+            purpose="payment",
+            against="subject",
+            subject=anna,
+            transaction=PAYMENT,
+            nonce="order 77",
+            liveness="not_checked",
         )
         client.capture(opened.id, opened.client_secret).submit(probe=ANNA.photo(1), claim=claim.text())
         (report,) = client.verification_sessions.reports(opened.id)
@@ -442,7 +453,7 @@ class TestWithTheService:
             assert keys.find(old) is not None
 
     def test_nobody_is_the_subject_of_an_upload(self, client: Visavis) -> None:
-        opened = client.verification_sessions.create(purpose="door", against="upload")
+        opened = client.verification_sessions.create(purpose="door", against="upload", liveness="not_checked")
         client.capture(opened.id, opened.client_secret).submit(probe=ANNA.photo(1), reference=ANNA.photo())
         (report,) = client.verification_sessions.reports(opened.id)
         told = Reports(client.key_set(), issuer="https://verify.example", audience="shop").check(

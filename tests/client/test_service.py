@@ -23,13 +23,22 @@ class TestVerificationSessions:
     def test_one_from_its_creation_to_its_report(self, client: Visavis, vault: Vault) -> None:
         claim, anna = enrol(vault, ANNA, purpose="payment"), subject_id(vault)
         opened = client.verification_sessions.create(
-            purpose="payment", against="subject", subject=anna, transaction=PAYMENT, nonce="n-1", attempts=3
+            purpose="payment",
+            against="subject",
+            subject=anna,
+            transaction=PAYMENT,
+            nonce="n-1",
+            attempts=3,
+            liveness="not_checked",
+            alternatives=["review"],
         )
         assert opened.url == f"https://verify.example/verify/{opened.id}#{opened.client_secret}"
         assert (opened.status, opened.transaction, opened.nonce) == ("requires_input", PAYMENT, "n-1")
+        assert (opened.liveness, opened.alternatives) == ("not_checked", ("review",))
         capture = client.capture(opened.id, opened.client_secret)
         shown = capture.show()
         assert (shown.kind, shown.against, shown.transaction) == ("verification_session", "subject", PAYMENT)
+        assert (shown.liveness, shown.alternatives) == ("not_checked", ("review",))
         assert capture.submit(probe=BELA.photo(), claim=claim.text()).last_error == "score_below_threshold"
         # A claim is tried once a second; the client waits for as long as the service says.
         assert capture.submit(probe=[ANNA.photo(3)], claim=claim.text()).status == "verified"
@@ -42,6 +51,7 @@ class TestVerificationSessions:
         assert right.decision.score is not None
         assert right.decision.score > right.decision.threshold > 0
         assert (right.decision.policy, right.decision.liveness) == ("1e-4", "not_checked")
+        assert right.decision.liveness_reasons == ()
         assert right.decision.plain["model"]["sha256"]
         assert client.reports.retrieve(right.id) == right
 
@@ -68,17 +78,32 @@ class TestVerificationSessions:
         reference, probe = tmp_path / "a.jpg", tmp_path / "b.jpg"
         reference.write_bytes(ANNA.photo())
         probe.write_bytes(ANNA.photo(1))
-        opened = client.verification_sessions.create(purpose="door", against="upload")
+        opened = client.verification_sessions.create(purpose="door", against="upload", liveness="not_checked")
         capture = client.capture(opened.id, opened.client_secret)
         with pytest.raises(FileNotFoundError):
             capture.submit(probe=tmp_path / "c.jpg", reference=reference)
         assert capture.submit(probe=probe, reference=reference).status == "verified"
 
+    def test_without_being_told_it_is_live(self, client: Visavis) -> None:
+        opened = client.verification_sessions.create(purpose="door", against="upload")
+        assert (opened.liveness, opened.alternatives) == ("required", ("move_camera",))
+        capture = client.capture(opened.id, opened.client_secret)
+        with pytest.raises(ServiceError, match="needs a live capture") as refused:
+            capture.submit(probe=ANNA.photo(1), reference=ANNA.photo())
+        assert (refused.value.code, refused.value.status) == ("liveness_required", 409)
+        shown = capture.show()
+        assert (shown.liveness, shown.alternatives) == ("required", ("move_camera",))
+        assert (shown.attempts_left, shown.last_error) == (3, "liveness_required")
+        assert client.verification_sessions.reports(opened.id) == ()
+
 
 class TestEnrolments:
     def test_a_reference(self, client: Visavis) -> None:
-        opened = client.enrolments.create(subject="anna", purpose="payment", consent=AGREED)
+        opened = client.enrolments.create(
+            subject="anna", purpose="payment", consent=AGREED, liveness="not_checked", alternatives=[]
+        )
         assert (opened.status, opened.yields) == ("requires_input", "reference")
+        assert (opened.liveness, opened.alternatives) == ("not_checked", ())
         capture = client.capture(opened.id, opened.client_secret)
         poor = capture.submit_photos([ANNA.photo(), NOBODY])
         assert ([each.reasons for each in poor.photos], poor.codes) == ([(), ("no_face",)], ())
@@ -86,7 +111,9 @@ class TestEnrolments:
         assert (done.status, [each.name for each in done.codes]) == ("enrolled", ["claim"])
         assert done.codes[0].svg.startswith("<svg")
         assert client.enrolments.retrieve(opened.id).status == "enrolled"
-        session = client.verification_sessions.create(purpose="payment", against="subject", subject=opened.subject)
+        session = client.verification_sessions.create(
+            purpose="payment", against="subject", subject=opened.subject, liveness="not_checked"
+        )
         submitted = client.capture(session.id, session.client_secret).submit(
             probe=ANNA.photo(2), claim=done.codes[0].text
         )
@@ -96,11 +123,13 @@ class TestEnrolments:
         hashed = Consent(
             text_sha256=hashlib.sha256(CONSENT.encode()).hexdigest(), version="1", locale="en", retention_days=9
         )
-        opened = client.enrolments.create(subject="bela", purpose="door", consent=hashed, yields="credential")
+        opened = client.enrolments.create(
+            subject="bela", purpose="door", consent=hashed, yields="credential", liveness="not_checked"
+        )
         done = client.capture(opened.id, opened.client_secret).submit_photos(BELA.photo())
         codes = {each.name: each.text for each in done.codes}
         assert set(codes) == {"credential", "holder"}
-        session = client.verification_sessions.create(purpose="door", against="credential")
+        session = client.verification_sessions.create(purpose="door", against="credential", liveness="not_checked")
         submitted = client.capture(session.id, session.client_secret).submit(probe=BELA.photo(1), **codes)  # type: ignore[arg-type]
         assert submitted.status == "verified"
         (credential,) = client.credentials.list(subject=opened.subject)
@@ -109,6 +138,15 @@ class TestEnrolments:
         before = client.credentials.status_list()
         assert client.credentials.revoke(credential.id).revoked_at is not None
         assert client.credentials.status_list() != before
+
+    def test_without_being_told_it_is_live(self, client: Visavis) -> None:
+        opened = client.enrolments.create(subject="anna", purpose="door", consent=AGREED)
+        assert (opened.liveness, opened.alternatives) == ("required", ("move_camera",))
+        with pytest.raises(ServiceError, match="needs a live capture") as refused:
+            client.capture(opened.id, opened.client_secret).submit_photos(ANNA.photo())
+        assert (refused.value.code, refused.value.status) == ("liveness_required", 409)
+        after = client.enrolments.retrieve(opened.id)
+        assert (after.status, after.attempts_left, after.last_error) == ("requires_input", 5, "liveness_required")
 
     def test_they_are_listed_and_canceled(self, client: Visavis) -> None:
         made = [client.enrolments.create(subject=f"p {n}", purpose="door", consent=AGREED).id for n in range(3)]
@@ -230,7 +268,7 @@ class TestAccess:
         assert len(list(client.verification_sessions.list())) == 1
 
     def test_captures_too(self, client: Visavis) -> None:
-        opened = client.verification_sessions.create(purpose="door", against="upload")
+        opened = client.verification_sessions.create(purpose="door", against="upload", liveness="not_checked")
         capture = client.capture(opened.id, opened.client_secret)
         for _ in range(2):
             done = capture.submit(probe=BELA.photo(), reference=ANNA.photo(), idempotency_key="frame-1")

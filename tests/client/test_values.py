@@ -15,14 +15,17 @@ import visavis.client
 from tests.client import Waiting
 from visavis.client import (
     AsyncVisavis,
+    Capture,
     Code,
     Decision,
     Enrolled,
+    Enrolment,
     NewWebhookEndpoint,
     OpenedSession,
     Reasons,
     Report,
     ServiceError,
+    VerificationSession,
     Visavis,
     VisavisError,
     Webhooks,
@@ -32,7 +35,9 @@ from visavis.client.request import Request
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HIDDEN = "hidden-from-view"
-DECISION = Decision("match", Reasons((), (), ()), "1e-4", 1e-4, 0.25, "not_checked", 0.912345, 3.2e-9, {"x": HIDDEN})
+DECISION = Decision(
+    "match", Reasons((), (), ()), "1e-4", 1e-4, 0.25, "not_checked", (), 0.912345, 3.2e-9, {"x": HIDDEN}
+)
 SECRET_FIELDS = {"client_secret", "secret", "idempotency_key", "jws", "codes", "text", "svg", "url", "plain", "content",
                  "score", "fmr", "claims"}  # fmt: skip
 
@@ -121,6 +126,7 @@ class TestReading:
             ({"reasons": {"reference": [], "probe": "x", "pair": []}}, "`probe`"),
             ({"reasons": {"reference": [], "probe": [1], "pair": []}}, "`probe`"),
             ({"liveness": {}}, "`status`"),
+            ({"liveness": {"status": "failed", "reasons": ["flat", 1]}}, "`reasons`"),
         ],
     )
     def test_what_a_decision_lacks_is_told_and_nothing_of_it(self, change: Mapping[str, Any], told: str) -> None:
@@ -133,8 +139,20 @@ class TestReading:
             "liveness": {"status": "not_checked"},
         }
         assert read(Decision, value).score == 1.0
+        failed = read(Decision, {**value, "liveness": {"status": "failed", "reasons": ["flat", "bent"], "turns": []}})
+        assert (failed.liveness, failed.liveness_reasons) == ("failed", ("flat", "bent"))
         with pytest.raises(Unreadable, match=told):
             read(Decision, {**value, **change})
+
+    @pytest.mark.parametrize("kind", [VerificationSession, Enrolment, Capture])
+    def test_an_answer_from_before_captures_were_live(self, kind: type[VerificationSession]) -> None:
+        needed = {each.name: "x" for each in dataclasses.fields(kind) if each.default is dataclasses.MISSING}
+        times = dict.fromkeys(("created_at", "expires_at"), NOW.isoformat())
+        value = {**needed, **times, "transaction": None, "attempts_left": 3}
+        old = read(kind, value)
+        assert (old.liveness, old.alternatives, old.evidence) == (None, (), None)
+        new = read(kind, {**value, "liveness": "required", "alternatives": ["move_camera", "review"]})
+        assert (new.liveness, new.alternatives) == ("required", ("move_camera", "review"))
 
     @pytest.mark.parametrize("time", ["2026-03-01T00:00:00", "yesterday", "", 1, None])
     def test_a_time_without_a_zone_is_none(self, time: object) -> None:

@@ -28,6 +28,8 @@ from visavis.decision import (
 )
 from visavis.errors import PolicyUnknown, PolicyUnsupported
 from visavis.face import Face, Measure, Quality
+from visavis.pad import Axis, PadReason, PadResult, PadStatus, Relief
+from visavis.pad.value import METHOD
 from visavis.weights import Calibration, shipped_card
 
 GOLDEN = Path(__file__).parent.parent / "vectors" / "decision.json"
@@ -279,7 +281,18 @@ class TestToDict:
         assert told["faces"]["probe"]["quality"] == {}
 
     def test_liveness_is_never_claimed(self) -> None:
-        assert decision().to_dict()["liveness"] == {"status": "not_checked", "method": None, "reasons": []}
+        told = decision().to_dict()["liveness"]
+        assert told == {"status": "not_checked", "method": None, "reasons": [], "turns": []}
+
+    def test_but_told_where_it_was_checked(self) -> None:
+        turn = Relief(Axis.SIDEWAYS, 24.26, 0.02049, 0.0106, views=9, side=1)
+        flat = replace(decision(), liveness=PadResult(PadStatus.FAILED, (PadReason.FLAT,), (turn,)))
+        assert flat.to_dict()["liveness"] == {
+            "status": "failed",
+            "method": METHOD,
+            "reasons": ["flat"],
+            "turns": [{"axis": "sideways", "angle_deg": 24.3, "tip": 0.02, "nasion": 0.011, "views": 9}],
+        }
 
     def test_an_fmr_is_rounded_to_what_it_can_say(self) -> None:
         told = decision(0.3).to_dict()["fmr"]

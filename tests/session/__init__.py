@@ -22,9 +22,11 @@ from visavis.embedding import Embedding
 from visavis.errors import EmptyImage, UnsupportedImage
 from visavis.face import Face
 from visavis.session import (
+    Against,
     ConsentText,
     Enrolment,
     Expected,
+    LivenessPolicy,
     Models,
     PasskeyClaim,
     Probe,
@@ -33,6 +35,7 @@ from visavis.session import (
     Transaction,
     Vault,
     Verification,
+    Wanted,
     renew_claim,
     verify_claim,
 )
@@ -174,6 +177,11 @@ def enrol(
         for number in range(captures):
             assert enrolment.capture(person.photo(number)).reasons == ()
         return enrolment.finish(passkey=passkey)
+
+
+def uploaded(against: Against = Against.UPLOAD, subject_id: str | None = None, **more: Any) -> Wanted:
+    """A verification for the door, to which photos are uploaded."""
+    return Wanted("door", "1e-4", against, subject_id, liveness=LivenessPolicy.NOT_CHECKED, **more)
 
 
 def subject_id(vault: Vault, name: str = "anna") -> str:

@@ -12,7 +12,20 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.session import NOBODY, Clock, Person, Prepared, Spy, consent_text, copy, enrol, events, log, subject_id
+from tests.session import (
+    NOBODY,
+    Clock,
+    Person,
+    Prepared,
+    Spy,
+    consent_text,
+    copy,
+    enrol,
+    events,
+    log,
+    subject_id,
+    uploaded,
+)
 from tests.session.conftest import MakeVault
 from tests.session.test_hosted import claims_of
 from visavis.errors import (
@@ -27,17 +40,18 @@ from visavis.session import (
     Against,
     Capture,
     Desk,
+    EnrolmentSession,
     Entry,
     Evidence,
     EvidenceTerms,
     FreshStatusList,
     Issuing,
+    LivenessPolicy,
     Models,
     SessionStatus,
     Trust,
     Vault,
     VerificationSession,
-    Wanted,
     Yields,
     erase_evidence,
     erase_subject,
@@ -74,9 +88,21 @@ def desk_of(vault: Vault) -> Desk:
 
 def opened(desk: Desk, *, subject: str | None = None, terms: EvidenceTerms | None = TERMS) -> tuple[str, str]:
     against = Against.UPLOAD if subject is None else Against.SUBJECT
-    wanted = Wanted("door", "1e-4", against, subject)
-    session, secret = open_session(desk, application="shop", wanted=wanted, evidence=terms)
+    session, secret = open_session(desk, application="shop", wanted=uploaded(against, subject), evidence=terms)
     return session.id, secret
+
+
+def opened_enrolment(desk: Desk, *, days: int = 365, **how: Any) -> tuple[EnrolmentSession, str]:
+    """Anna's, to which photos are uploaded."""
+    return open_enrolment(
+        desk,
+        application="shop",
+        subject="anna",
+        consent=consent_text(days=days),
+        recorded_by="the desk",
+        liveness=LivenessPolicy.NOT_CHECKED,
+        **how,
+    )
 
 
 def kept(vault: Vault) -> list[Evidence]:
@@ -113,9 +139,7 @@ def with_credentials(desk: Desk) -> Desk:
 
 def credential_of(desk: Desk) -> dict[str, Any]:
     """The codes of a credential that is issued to Anna."""
-    session, secret = open_enrolment(
-        desk, application="shop", subject="anna", consent=consent_text(), recorded_by="me", yields=Yields.CREDENTIAL
-    )
+    session, secret = opened_enrolment(desk, yields=Yields.CREDENTIAL)
     done = enrol_hosted(desk, session.id, secret, [ANNA.photo()])
     return {"credential": done.credential, "holder": done.holder}
 
@@ -181,9 +205,7 @@ class TestKeeping:
         assert evidence.subject_id == subject_id(desk.vault)
 
     def test_an_enrolments_photos(self, desk: Desk) -> None:
-        session, secret = open_enrolment(
-            desk, application="shop", subject="anna", consent=consent_text(), recorded_by="the desk", evidence=TERMS
-        )
+        session, secret = opened_enrolment(desk, evidence=TERMS)
         photos = [ANNA.photo(1), ANNA.photo(2)]
         assert enrol_hosted(desk, session.id, secret, [NOBODY], agreed=True).session.last_error == "no_face"
         assert kept(desk.vault) == []
@@ -254,7 +276,7 @@ class TestKeeping:
         credentials = with_credentials(desk)
         codes = credential_of(credentials)
         session, secret = open_session(
-            credentials, application="shop", wanted=Wanted("door", "1e-4", Against.CREDENTIAL), evidence=TERMS
+            credentials, application="shop", wanted=uploaded(Against.CREDENTIAL), evidence=TERMS
         )
         for person in (BELA, ANNA):
             submit(credentials, session.id, secret, Capture([person.photo(1)], **codes, agreed=True))
@@ -272,7 +294,7 @@ class TestKeeping:
         desk = with_credentials(desk)
         codes = credential_of(desk) if against is Against.CREDENTIAL else {"claim": enrol(desk.vault, ANNA).text()}
         mine = subject_id(desk.vault)
-        wanted = Wanted("door", "1e-4", against, mine if against is Against.SUBJECT else None)
+        wanted = uploaded(against, mine if against is Against.SUBJECT else None)
         session, secret = open_session(desk, application="shop", wanted=wanted, evidence=TERMS)
 
         def withdraw(_: object) -> None:
@@ -360,14 +382,7 @@ class TestEnd:
 
     def test_its_subject_stays_as_long(self, desk: Desk, clock: Clock) -> None:
         enrol(desk.vault, ANNA, "bela", days=30)
-        session, secret = open_enrolment(
-            desk,
-            application="shop",
-            subject="anna",
-            consent=consent_text(days=30),
-            recorded_by="the desk",
-            evidence=TERMS,
-        )
+        session, secret = opened_enrolment(desk, days=30, evidence=TERMS)
         enrol_hosted(desk, session.id, secret, [ANNA.photo()], agreed=True)
         clock.advance(days=31)
         (receipt,) = sweep(desk.vault).subjects

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.session import NOBODY, Clock, Person, Prepared, Spy, begin, enrol, log, subject_id
+from tests.session import NOBODY, Clock, Person, Prepared, Spy, begin, consent_text, enrol, log, subject_id, uploaded
 from visavis.errors import (
     ClientSecretRefused,
     EmptyImage,
     InputInvalid,
+    LivenessRequired,
     PolicyUnknown,
     PolicyUnsupported,
     SessionClosed,
@@ -40,6 +41,7 @@ from visavis.session import (
     find_session,
     issue_credential,
     line_of,
+    open_enrolment,
     open_session,
     redact_session,
     report_of,
@@ -48,6 +50,7 @@ from visavis.session import (
     sign_status_list,
     submit,
 )
+from visavis.session import enrol as enrol_hosted
 from visavis.session.hosted import KEPT, LEASE
 from visavis.template import Claim, FileKeys, Issuer, key_id, signed
 
@@ -63,7 +66,7 @@ def desk(vault: Vault) -> Desk:
 def opened(desk: Desk, *, against: Against = Against.SUBJECT, **how: Any) -> tuple[VerificationSession, str]:
     """A session of the shop's, against anna or as said."""
     whose = subject_id(desk.vault) if against is Against.SUBJECT else None
-    wanted = Wanted("door", "1e-4", against, whose, how.pop("payment", None), how.pop("nonce", None))
+    wanted = uploaded(against, whose, payment=how.pop("payment", None), nonce=how.pop("nonce", None))
     return open_session(desk, application="shop", wanted=wanted, **how)
 
 
@@ -289,6 +292,40 @@ class TestOpening:
             make()
 
 
+class TestLiveness:
+    """Who must be captured live cannot upload photos instead."""
+
+    @pytest.mark.parametrize("against", [Against.SUBJECT, Against.UPLOAD])
+    def test_no_photos_are_taken_for_a_verification(self, against: Against, desk: Desk) -> None:
+        claim, verifier = enrol(desk.vault, ANNA), Prepared()
+        desk = replace(desk, models=Models(verifier))
+        whose = subject_id(desk.vault) if against is Against.SUBJECT else None
+        session, secret = open_session(desk, application="shop", wanted=Wanted("door", "1e-4", against, whose))
+        shown = capture(ANNA, claim, reference=ANNA.photo())
+        for _ in range(2):
+            with pytest.raises(LivenessRequired, match="needs a live capture"):
+                submit(desk, session.id, secret, shown)
+        after = shown_to(desk, session.id, secret)
+        assert (after.status, after.last_error) == (Status.REQUIRES_INPUT, "liveness_required")
+        assert (after.attempts_left, after.lease) == (3, None)
+        assert reports_of(desk, session.id, application="shop") == []
+        assert verifier.seen == []
+
+    def test_nor_for_an_enrolment(self, desk: Desk) -> None:
+        verifier = Prepared()
+        desk = replace(desk, models=Models(verifier))
+        session, secret = open_enrolment(
+            desk, application="shop", subject="anna", consent=consent_text(), recorded_by="the desk"
+        )
+        with pytest.raises(LivenessRequired, match="needs a live capture"):
+            enrol_hosted(desk, session.id, secret, [ANNA.photo()])
+        after = shown_to(desk, session.id, secret)
+        assert (after.status, after.last_error, after.attempts_left) == (Status.REQUIRES_INPUT, "liveness_required", 5)
+        with desk.vault.store.reading() as tx:
+            assert tx.references.of(session.wanted.subject_id) == []
+        assert verifier.seen == []
+
+
 class TestWhose:
     def test_another_application_sees_nothing(self, desk: Desk) -> None:
         claim = enrol(desk.vault, ANNA)
@@ -430,7 +467,7 @@ class TestForgetting:
         claim, others = enrol(desk.vault, ANNA), enrol(desk.vault, BELA, "bela")
         session, secret = opened(desk)
         submit(desk, session.id, secret, capture(ANNA, claim))
-        wanted = Wanted("door", "1e-4", Against.SUBJECT, subject_id(desk.vault, "bela"))
+        wanted = uploaded(Against.SUBJECT, subject_id(desk.vault, "bela"))
         other, key = open_session(desk, application="shop", wanted=wanted)
         submit(desk, other.id, key, capture(BELA, others))
         erase_subject(desk.vault, subject_id(desk.vault))

@@ -1,5 +1,6 @@
 """The limits by themselves: what counts, for how long, and under what name."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,13 +13,23 @@ from hypothesis import strategies as st
 from tests.session import NOW, Clock, Person, another_claim, enrol, verify
 from visavis.decision import Outcome
 from visavis.errors import ClaimRefused, RateLimited
-from visavis.session import DEFAULT_ATTEMPT_LIMITS, AttemptLimits, Vault, sweep
-from visavis.session.limits import REMEMBERED, admit, attempt_key
+from visavis.session import DEFAULT_ATTEMPT_LIMITS, AttemptLimits, Vault, expire_sessions, sweep
+from visavis.session.limits import (
+    CAPTURE_FAILURES,
+    CAPTURE_LOCK,
+    CAPTURE_WINDOW,
+    REMEMBERED,
+    admit,
+    admit_capture,
+    attempt_key,
+    failure_keys,
+)
 from visavis.store import Database, MemoryStore, tables
 from visavis.template import Claim, ClaimType, Secret
 
 CLAIM = Claim(bytes(range(16)), Secret(bytes(range(32))), ClaimType.RANDOM)
 ANNA, BELA = Person(1), Person(2)
+MINE = failure_keys("vs_1", "sub_1")
 
 
 def test_they_are_those_of_the_standard() -> None:
@@ -26,6 +37,9 @@ def test_they_are_those_of_the_standard() -> None:
     assert DEFAULT_ATTEMPT_LIMITS.failures_free == 5
     assert DEFAULT_ATTEMPT_LIMITS.delay == timedelta(seconds=30)
     assert DEFAULT_ATTEMPT_LIMITS.failures_max == 50
+    assert CAPTURE_FAILURES == 5
+    assert timedelta(minutes=3) == CAPTURE_WINDOW
+    assert timedelta(minutes=30) == CAPTURE_LOCK
 
 
 class TestKey:
@@ -167,3 +181,72 @@ class TestMemory:
         assert isinstance(sqlite_vault.store, Database)
         with sqlite_vault.store.engine.connect() as connection:
             assert connection.execute(tables.attempts.select()).all() == []
+
+
+class TestCaptures:
+    """Live captures that did not pass, by when they did not: in seconds."""
+
+    @staticmethod
+    def locked(*seconds: float, at: float, keys: Sequence[bytes] = MINE) -> float | None:
+        """For how long Anna, whose captures these were, is still to wait; None where she need not."""
+        store = MemoryStore()
+        with store.writing() as tx:
+            for each in seconds:
+                for key in MINE:
+                    tx.failures.add(key, NOW + timedelta(seconds=each))
+            try:
+                admit_capture(tx.failures, keys, now=NOW + timedelta(seconds=at))
+            except RateLimited as error:
+                return error.retry_after_s
+        return None
+
+    def test_five_within_three_minutes_lock_for_thirty_from_the_fifth(self) -> None:
+        failures = (0, 170, 10, 180, 20)  # in the order of several processes
+        assert self.locked(*failures, at=180) == 1800
+        assert self.locked(*failures, at=180 + 1799) == 1
+        assert self.locked(*failures, at=180 + 1800) is None
+
+    def test_the_wait_is_told(self) -> None:
+        store = MemoryStore()
+        with store.writing() as tx:
+            for _ in range(5):
+                tx.failures.add(MINE[0], NOW)
+            with pytest.raises(RateLimited, match="too many captures did not pass; try again in 1788 s"):
+                admit_capture(tx.failures, MINE, now=NOW + timedelta(seconds=12))
+
+    @pytest.mark.parametrize("failures", [(), (0,), (0, 0, 0, 0), (0, 45, 90, 135, 180.000001)])
+    def test_fewer_do_not_nor_as_many_over_a_longer_time(self, failures: tuple[float, ...]) -> None:
+        assert self.locked(*failures, at=181) is None
+
+    def test_any_five_in_a_row_do(self) -> None:
+        assert self.locked(0, 100, 150, 200, 250, 280, at=280) == 1800
+        assert self.locked(0, 0, 0, 0, 0, 1000, at=1000) == 800
+
+    @pytest.mark.parametrize(
+        ("session", "subject", "wait"),
+        [("vs_1", "sub_1", 1800), ("vs_1", None, 1800), ("vs_2", "sub_1", 1800), ("vs_2", None, None),
+         ("vs_2", "sub_2", None), ("sub_1", "vs_1", None)],
+    )  # fmt: skip
+    def test_the_session_and_the_subject_are_locked_and_nobody_else(
+        self, session: str, subject: str | None, wait: float | None
+    ) -> None:
+        assert self.locked(0, 0, 0, 0, 0, at=0, keys=failure_keys(session, subject)) == wait
+
+    def test_they_are_counted_under_hashes(self) -> None:
+        assert failure_keys("vs_1", "sub_1") == [
+            sha256(b"visavis capture v1 session vs_1").digest(),
+            sha256(b"visavis capture v1 subject sub_1").digest(),
+        ]
+
+    def test_they_are_forgotten_once_they_lock_nothing_any_more(self, vault: Vault, clock: Clock) -> None:
+        with vault.store.writing() as tx:
+            for key in MINE:
+                tx.failures.add(key, clock.now)
+        clock.now += CAPTURE_WINDOW + CAPTURE_LOCK
+        expire_sessions(vault)
+        with vault.store.reading() as tx:
+            assert [list(tx.failures.of(key)) for key in MINE] == [[NOW], [NOW]]
+        clock.advance(seconds=1)
+        expire_sessions(vault)
+        with vault.store.reading() as tx:
+            assert [list(tx.failures.of(key)) for key in MINE] == [[], []]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.session import Clock, Person, Prepared, begin, copy, enrol, events, log, renew, subject_id, verify
+from tests.session import Clock, Person, Prepared, begin, copy, enrol, events, log, renew, subject_id, uploaded, verify
 from visavis.errors import ApiKeyRefused, AuditBroken, ClaimRefused
 from visavis.session import (
     Against,
@@ -21,7 +21,6 @@ from visavis.session import (
     Models,
     Scope,
     Vault,
-    Wanted,
     add_endpoint,
     authenticate,
     change_secret,
@@ -147,7 +146,7 @@ class TestRestore:
         claim = enrol(vault, ANNA)
         desk = Desk(vault, Models(Prepared()), "https://verify.example", vault.audit_signer)
         lost, good = (make_api_key(vault, application="shop", scopes=[Scope.REPORTS]) for _ in range(2))
-        wanted = Wanted("door", "1e-4", Against.SUBJECT, subject_id(vault), nonce="n")
+        wanted = uploaded(Against.SUBJECT, subject_id(vault), nonce="n")
         session, secret = open_session(desk, application="shop", wanted=wanted)
         submit(desk, session.id, secret, Capture([ANNA.photo(3)], claim=claim.text()))
         gone, changed, same = (

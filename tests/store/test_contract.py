@@ -30,6 +30,7 @@ from visavis.session import (
     EVENT_TYPES,
     GENESIS,
     Against,
+    Alternative,
     Answer,
     ApiKey,
     ConsentText,
@@ -39,6 +40,8 @@ from visavis.session import (
     Event,
     EvidenceTerms,
     Happening,
+    HostedSession,
+    LivenessPolicy,
     Payment,
     Reference,
     ReferenceState,
@@ -49,8 +52,10 @@ from visavis.session import (
     Store,
     Stored,
     Subject,
+    ToEnrol,
     Transaction,
     Wanted,
+    Yields,
     verify_log,
 )
 from visavis.store import Database, FileShreds, MemoryShreds, MemoryStore
@@ -81,6 +86,7 @@ def everything(store: Store) -> dict[str, object]:
             "attempts": [tx.attempts.begin(bytes([key]) * 32, bytes(16), at=NOW) for key in range(1, 4)],
             "openings": [tx.attempts.count_opening(minute) for minute in (1, 2)],
             "refusals": [tx.attempts.count_refusal(minute) for minute in (1, 2)],
+            "failures": [list(tx.failures.of(bytes([key]) * 32)) for key in range(1, 4)],
             "tip": tx.audit.tip(),
             "audit": list(tx.audit.entries()),
         }
@@ -735,6 +741,41 @@ class StoreContract:
             assert not tx.sessions.move(session(id="vs_?"), status=SessionStatus.REQUIRES_INPUT, lease=None)
             assert tx.sessions.get("vs_?") is None
 
+    @pytest.mark.parametrize("liveness", list(LivenessPolicy))
+    @pytest.mark.parametrize("alternatives", [(), (Alternative.REVIEW,), (Alternative.REVIEW, Alternative.MOVE_CAMERA)])
+    def test_how_a_session_is_captured_comes_back_as_it_was(
+        self, liveness: LivenessPolicy, alternatives: tuple[Alternative, ...], store: Store
+    ) -> None:
+        verification = session(
+            wanted=Wanted("door", "1e-4", Against.UPLOAD, liveness=liveness, alternatives=alternatives)
+        )
+        wanted = ToEnrol("door", "sub_1", "con_1", Yields.REFERENCE, liveness=liveness, alternatives=alternatives)
+        enrolment = HostedSession(
+            id="enr_1",
+            application="shop",
+            wanted=wanted,
+            status=SessionStatus.PROCESSING,
+            attempts_left=5,
+            created_at=NOW,
+            expires_at=NOW + HOUR,
+            secret_hash=bytes(32),
+            lease=bytes(16),
+            leased_until=NOW + MICROSECOND,
+            interruptions=1,
+        )
+        with store.writing() as tx:
+            tx.sessions.add(verification)
+            tx.sessions.add(enrolment)
+        with store.writing() as tx:
+            assert tx.sessions.get(verification.id) == verification
+            assert tx.sessions.get("enr_1") == enrolment
+            after = replace(
+                enrolment, status=SessionStatus.REQUIRES_INPUT, lease=None, leased_until=None, interruptions=2
+            )
+            assert tx.sessions.move(after, status=SessionStatus.PROCESSING, lease=bytes(16))
+        with store.reading() as tx:
+            assert tx.sessions.get("enr_1") == after
+
     def test_sessions_whose_time_is_over_are_due_and_pruned(self, store: Store) -> None:
         taken = {"status": SessionStatus.PROCESSING, "lease": bytes(16)}
         due = [session(expires_at=NOW), session(leased_until=NOW, expires_at=NOW + DAY, **taken)]
@@ -775,6 +816,34 @@ class StoreContract:
             tx.sessions.redact(other.id)
             assert tx.sessions.reports(other.id) == []
             assert tx.sessions.get(other.id) == other
+
+    # --- failures of live captures --------------------------------------------------------------------------------
+
+    def test_failures_are_counted_by_key_the_oldest_first(self, store: Store) -> None:
+        mine, others = (bytes([number]) * 32 for number in (1, 2))
+        times = [NOW + HOUR, NOW, NOW + MICROSECOND, NOW]
+        for at in times:
+            with store.writing() as tx:
+                tx.failures.add(mine, at)
+        with store.writing() as tx:
+            tx.failures.add(others, NOW + DAY)
+        with store.reading() as tx:
+            assert list(tx.failures.of(mine)) == sorted(times)
+            assert list(tx.failures.of(others)) == [NOW + DAY]
+            assert list(tx.failures.of(bytes(32))) == []
+
+    def test_failures_from_before_are_forgotten(self, store: Store) -> None:
+        mine, others = (bytes([number]) * 32 for number in (1, 2))
+        with store.writing() as tx:
+            tx.failures.prune(before=NOW)
+            for key in (mine, mine, others):
+                tx.failures.add(key, NOW - MICROSECOND)
+            tx.failures.add(mine, NOW)
+            tx.failures.prune(before=NOW)
+            assert [list(tx.failures.of(key)) for key in (mine, others)] == [[NOW], []]
+            tx.failures.add(mine, NOW)
+        with store.reading() as tx:
+            assert list(tx.failures.of(mine)) == [NOW, NOW]
 
     # --- audit ----------------------------------------------------------------------------------------------------
 
@@ -830,6 +899,8 @@ class StoreContract:
         for key in (1, 1, 2):
             tx.attempts.begin(bytes([key]) * 32, bytes([key]) * 16, at=NOW - HOUR)
         tx.attempts.count_opening(1)
+        tx.failures.add(bytes([1]) * 32, NOW - DAY)
+        tx.failures.add(bytes([2]) * 32, NOW)
         tx.audit.append(Event.ENROLLED, {"subject": "one"}, at=NOW)
 
     def _change(self, tx: Transaction) -> None:
@@ -851,6 +922,8 @@ class StoreContract:
         tx.attempts.count_opening(2)
         tx.attempts.count_refusal(2)
         tx.attempts.prune(before=NOW, failures_max=50)
+        tx.failures.add(bytes([3]) * 32, NOW)
+        tx.failures.prune(before=NOW)
         tx.credentials.add(issued("two", index=3))
         tx.credentials.revoke(bytes([1]) * 16, NOW)
         tx.credentials.detach("one")

@@ -29,7 +29,7 @@ from visavis.store import Database, migrate, tables
 
 SERVICE = (
     *("api_keys", "sessions", "verification_reports", "events", "webhook_endpoints", "deliveries", "answers"),
-    *("key_checks", "evidence"),
+    *("key_checks", "evidence", "capture_failures"),
 )
 """Tables that the first version had not."""
 KINDS = ("sqlite", "postgresql")

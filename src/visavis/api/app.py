@@ -1,13 +1,18 @@
 """The application: routes, gate and page in one place."""
 
+import json
+from collections.abc import Callable
 from importlib import resources
+from pathlib import Path
 
 from fastapi import Depends, FastAPI, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
+from starlette.middleware.cors import CORSMiddleware
 
 from visavis._version import __version__
-from visavis.api import audit, capture, comparisons, credentials, enrolments, sessions, subjects, webhooks
+from visavis.api import audit, capture, comparisons, credentials, enrolments, live, sessions, subjects, webhooks
 from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.document import describe, operation_id
@@ -25,6 +30,10 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
+_PAGE_HEADERS = {"Content-Security-Policy": _PAGE_POLICY, "Permissions-Policy": "camera=(self)"}
+_KEPT = {"Cache-Control": "max-age=300"}
+_KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+"""Files of the page that are handed out as they are."""
 
 
 def make_app(service: Service) -> FastAPI:
@@ -40,7 +49,7 @@ def make_app(service: Service) -> FastAPI:
         lifespan=lambda _: tended(service),
         generate_unique_id_function=operation_id,
     )
-    for module in (sessions, enrolments, comparisons, subjects, credentials, webhooks, audit, capture):
+    for module in (sessions, enrolments, comparisons, subjects, credentials, webhooks, audit, capture, live):
         app.include_router(module.router(service))
     _well_known(app, service)
     _metrics(app, service)
@@ -49,6 +58,14 @@ def make_app(service: Service) -> FastAPI:
     describe(app)
     app.add_middleware(Idempotent, service=service)
     app.add_middleware(Gate, service=service)
+    if service.page_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(service.page_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization"],
+            max_age=600,
+        )
     if service.tracer is not None:
         app.add_middleware(Traced, tracer=service.tracer)
     return app
@@ -87,6 +104,7 @@ def _metrics(app: FastAPI, service: Service) -> None:
     metrics.watch(
         "visavis_photos_in_work", "Requests whose photos are looked at or wait for it.", lambda: service.room.taken
     )
+    metrics.watch("visavis_captures_in_work", "Live captures.", lambda: service.studio.taken)
     metrics.watch("visavis_webhooks_pending", "Deliveries that are still to be made.", pending)
 
     @app.get(
@@ -103,14 +121,24 @@ def _metrics(app: FastAPI, service: Service) -> None:
 
 def _page(app: FastAPI) -> None:
     folder = resources.files("visavis") / "web"
+    page = (folder / "capture.html").read_bytes()
+    messages = json.loads((folder / "messages.json").read_bytes())
 
     @app.get("/verify/{session_id}", include_in_schema=False)
-    def page(session_id: str) -> HTMLResponse:  # noqa: ARG001 - the page's script reads it from the address
-        return HTMLResponse((folder / "capture.html").read_bytes(), headers={"Content-Security-Policy": _PAGE_POLICY})
+    def get_page(session_id: str) -> HTMLResponse:  # noqa: ARG001 - the page's script reads it from the address
+        return HTMLResponse(page, headers=_PAGE_HEADERS)
 
-    for name, kind in (("capture.js", "text/javascript"), ("capture.css", "text/css")):
+    @app.get("/web/messages/{locale}.json", include_in_schema=False)
+    def get_messages(locale: str) -> Response:
+        if locale not in messages:
+            raise HTTPException(404, "there are no messages in this language")
+        return JSONResponse(messages[locale], headers=_KEPT)
 
-        def asset(name: str = name, kind: str = kind) -> Response:
-            return Response((folder / name).read_bytes(), media_type=kind, headers={"Cache-Control": "max-age=300"})
+    for file in folder.iterdir():
+        kind = _KINDS.get(Path(file.name).suffix)
+        if kind is not None:
+            app.add_api_route(f"/web/{file.name}", _asset(file.read_bytes(), kind), include_in_schema=False)
 
-        app.add_api_route(f"/web/{name}", asset, include_in_schema=False)
+
+def _asset(content: bytes, kind: str) -> Callable[[], Response]:
+    return lambda: Response(content, media_type=kind, headers=_KEPT)

@@ -4,7 +4,6 @@ No score is told here: who is told scores can climb towards one.
 """
 
 from base64 import b64encode
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
@@ -21,7 +20,7 @@ FRAMES_MAX = 10
 Agreed = Annotated[
     bool, Form(description="Whether the person agrees that the photos are kept, under the session's `evidence`.")
 ]
-_TEXT_MAX = 16_384
+TEXT_MAX = 16_384
 
 
 def router(service: Service) -> APIRouter:
@@ -29,15 +28,10 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/v1/capture/{session_id}", tags=["capture"])
     by_subject = Rate(service.rates.by_subject)
 
-    def plain(session: AnySession) -> dict[str, Any]:
-        """The session without terms that nothing is kept under any more."""
-        switched_on = service.desk.evidence_key is not None
-        return _plain(session if switched_on else replace(session, evidence=None))
-
     @routes.get("")
     def get_capture(session_id: str, request: Request) -> m.Capture:  # noqa: ARG001 - the gate has looked it up
         """What the session asks its client for."""
-        return m.Capture(**plain(request.state.session))
+        return capture_of(service, request.state.session)
 
     @routes.post("")
     def submit_capture(
@@ -67,7 +61,7 @@ def router(service: Service) -> APIRouter:
             reference=None if reference is None else reference.file.read(),
             agreed=evidence_agreed,
         )
-        return m.Capture(**plain(submit(service.desk, session_id, request.state.token, taken)))
+        return capture_of(service, submit(service.desk, session_id, request.state.token, taken))
 
     @routes.post("/photos")
     def submit_photos(
@@ -82,13 +76,23 @@ def router(service: Service) -> APIRouter:
         """Submit photos to an enrolment. Where all are taken, what the subject must keep is handed out, this once."""
         photos = [each.file.read() for each in photo]
         done = enrol(service.desk, session_id, request.state.token, photos, agreed=evidence_agreed)
-        return m.Enrolled(
-            **plain(done.session),
-            photos=[m.SubmittedPhoto(reasons=[reason.value for reason in reasons]) for reasons in done.photos],
-            codes=_codes(done),
-        )
+        return enrolled_of(service, done)
 
     return routes
+
+
+def capture_of(service: Service, session: AnySession) -> m.Capture:
+    """A session as its client sees it: without terms that nothing is kept under any more."""
+    return m.Capture(**_plain(service, session))
+
+
+def enrolled_of(service: Service, done: Enrolled) -> m.Enrolled:
+    """An enrolment after photos were submitted, with what is handed out."""
+    return m.Enrolled(
+        **_plain(service, done.session),
+        photos=[m.SubmittedPhoto(reasons=[reason.value for reason in reasons]) for reasons in done.photos],
+        codes=_codes(done),
+    )
 
 
 def _codes(done: Enrolled) -> list[m.Code]:
@@ -104,13 +108,13 @@ def _code(text: str | None, photo: UploadFile | None, prefix: str) -> str | None
     """A code as its text, or read from a photo of it. Raises CodeUnreadable, or an ImageError."""
     if photo is not None:
         return read_qr(Photo(photo.file.read()), prefix)
-    if text is not None and len(text) > _TEXT_MAX:
+    if text is not None and len(text) > TEXT_MAX:
         raise InputInvalid("the text of a code is shorter")
     return None if text is None else text.strip()
 
 
-def _plain(session: AnySession) -> dict[str, Any]:
-    wanted = session.wanted
+def _plain(service: Service, session: AnySession) -> dict[str, Any]:
+    wanted, kept = session.wanted, service.desk.evidence_key is not None
     special: dict[str, Any]
     if isinstance(wanted, Wanted):
         payment = None if wanted.payment is None else wanted.payment.to_dict()
@@ -123,8 +127,10 @@ def _plain(session: AnySession) -> dict[str, Any]:
         "kind": wanted.kind,
         "status": session.status.value,
         "purpose": wanted.purpose,
+        "liveness": wanted.liveness.value,
+        "alternatives": [each.value for each in wanted.alternatives],
         "attempts_left": session.attempts_left,
         "last_error": session.last_error,
-        "evidence": m.EvidenceTerms.of(session),
+        "evidence": m.EvidenceTerms.of(session) if kept else None,
         "return_url": session.return_url,
     }

@@ -6,6 +6,7 @@ import ssl
 from collections import Counter
 from contextlib import suppress
 
+import anyio
 import httpcore
 from starlette.concurrency import run_in_threadpool
 
@@ -57,7 +58,8 @@ class Courier:
                         async with asyncio.timeout(_LOOK_S):  # `wait_for` loses a cancellation on Python 3.11
                             await self._freed.wait()
             finally:
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+                with anyio.CancelScope(shield=True):
+                    await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _look(self, pool: httpcore.AsyncConnectionPool) -> None:
         free = _AT_ONCE - len(self._tasks)

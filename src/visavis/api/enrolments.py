@@ -9,11 +9,24 @@ from pydantic import Field
 from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.service import Service
-from visavis.api.sessions import After, Body, EvidenceBody, Limit, Locale, Purpose, ReturnUrl, Whole
+from visavis.api.sessions import (
+    After,
+    Alternatives,
+    Body,
+    EvidenceBody,
+    Limit,
+    Liveness,
+    Locale,
+    Purpose,
+    ReturnUrl,
+    Whole,
+)
 from visavis.errors import InputInvalid
 from visavis.session import (
+    Alternative,
     ApiKey,
     ConsentText,
+    LivenessPolicy,
     Scope,
     ToEnrol,
     Yields,
@@ -55,6 +68,8 @@ class EnrolmentBody(Body):
     expires_in_s: Whole = Field(1_800, ge=30, le=86_400)
     evidence: EvidenceBody | None = None
     return_url: ReturnUrl = None
+    liveness: Liveness = "required"
+    alternatives: Alternatives = Field(["move_camera"])
 
 
 def router(service: Service) -> APIRouter:
@@ -78,6 +93,8 @@ def router(service: Service) -> APIRouter:
             life=timedelta(seconds=body.expires_in_s),
             evidence=None if body.evidence is None else body.evidence.terms(),
             return_url=body.return_url,
+            liveness=LivenessPolicy(body.liveness),
+            alternatives=list(map(Alternative, body.alternatives)),
         )
         return m.OpenedEnrolment.of(session, client_secret=secret, url=service.page_url(session.id, secret))
 

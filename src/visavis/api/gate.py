@@ -14,13 +14,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from visavis.api import problem
 from visavis.api.rates import Rate
-from visavis.api.service import Service
+from visavis.api.service import Service, origin_of
 from visavis.errors import (
     ApiKeyRefused,
     ClientSecretRefused,
     InputInvalid,
+    OriginRefused,
     RequestTooLarge,
     RequestTooSlow,
+    SessionUnknown,
     VisavisError,
 )
 from visavis.session import authenticate, shown_to
@@ -35,6 +37,7 @@ HEADERS = {
 }
 """Of every answer that does not set them itself."""
 _CAPTURE = re.compile("/v1/capture/([^/]+)(/.*)?")
+_LIVE = re.compile("/v1/capture/[^/]+/live")
 _PHOTOS = re.compile("/v1/(comparisons|capture/[^/]+(/photos)?)")
 _log = logging.getLogger("visavis.access")
 
@@ -47,9 +50,13 @@ class Gate:
         rates = service.rates
         self._by_key, self._by_address = Rate(rates.by_key), Rate(rates.by_address)
         self._failed = Rate(rates.failed_by_address)
+        self._origins = {origin_of(service.base_url), *service.page_origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
+        if scope["type"] == "websocket":
+            await self._stream(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -76,22 +83,54 @@ class Gate:
         finally:
             if held is not None:
                 held.let_go()
-            key = scope["state"].get("api_key")
-            route = getattr(scope.get("route"), "path", None)
-            seconds = time.perf_counter() - started
-            self._service.metrics.request(scope["method"], route, status, seconds)
-            _log.info(
-                "request",
-                extra={
-                    "request_id": request_id,
-                    "method": scope["method"],
-                    "route": route,
-                    "status": status,
-                    "ms": round(1e3 * seconds, 1),
-                    "application": None if key is None else key.application,
-                    "code": scope["state"].get("code"),
-                },
+            self._note(scope, scope["method"], status, started)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a live capture: who asks is known by its first message."""
+        started, status = time.perf_counter(), 101
+        scope.setdefault("state", {})["request_id"] = f"req_{secrets.token_hex(12)}"
+        address = str((scope.get("client") or ("",))[0])
+        scope["state"]["failed"] = lambda: self._failed.take(address)
+        try:
+            if not _LIVE.fullmatch(scope["path"]):
+                raise SessionUnknown("there is nothing here to connect to")
+            self._check_origin(scope)
+            self._by_address.take(address)
+            self._failed.check(address)
+            await self._app(scope, receive, send)
+        except VisavisError as error:
+            answer = problem.of(error, scope)
+            status = answer.status_code
+            await answer(scope, receive, send)
+        finally:
+            self._note(scope, "GET", status, started)
+
+    def _check_origin(self, scope: Scope) -> None:
+        """Raises OriginRefused where a page of another site connects, and the operator does not let it."""
+        origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+        if any(origin not in self._origins for origin in origins):
+            raise OriginRefused(
+                "this page's site is none that may capture here; the operator names it with --page-origin"
             )
+
+    def _note(self, scope: Scope, method: str, status: int, started: float) -> None:
+        """A line in the log, and a figure in the metrics."""
+        key = scope["state"].get("api_key")
+        route = getattr(scope.get("route"), "path", None)
+        seconds = time.perf_counter() - started
+        self._service.metrics.request(method, route, status, seconds)
+        _log.info(
+            "request",
+            extra={
+                "request_id": scope["state"]["request_id"],
+                "method": method,
+                "route": route,
+                "status": status,
+                "ms": round(1e3 * seconds, 1),
+                "application": None if key is None else key.application,
+                "code": scope["state"].get("code"),
+            },
+        )
 
     async def _admit(self, scope: Scope) -> None:
         """Raises ApiKeyRefused, ClientSecretRefused or RateLimited."""

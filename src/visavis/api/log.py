@@ -23,6 +23,15 @@ class Json(logging.Formatter):
         return json.dumps(line)
 
 
+class _Unaddressed(logging.Filter):
+    """Leaves out what the server says of each connection: it names sessions, and the gate's own line says all the rest."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is told."""
+        words = str(record.msg)
+        return "WebSocket" not in words and not words.startswith("connection ")
+
+
 def tell_fault(log: logging.Logger, error: Exception) -> None:
     """Log what went wrong in what the service does by itself: of a fault nobody foresaw its type alone."""
     known = isinstance(error, VisavisError)
@@ -36,7 +45,15 @@ def configured() -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": f"{__name__}.Json"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+        "filters": {"unaddressed": {"()": f"{__name__}._Unaddressed"}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "json",
+                "filters": ["unaddressed"],
+                "stream": "ext://sys.stderr",
+            }
+        },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "visavis": {"handlers": ["stderr"], "level": "INFO", "propagate": False},

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from visavis.decision import Decision
+from visavis.pad import PadResult
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -39,6 +40,9 @@ class Metrics:
         self._deliveries = Counter(
             "visavis_webhook_deliveries", "Attempts to deliver an event, by result.", ("result",), registry=registry
         )
+        self._captures = Counter(
+            "visavis_live_captures", "Live captures by verdict and reason.", ("status", "reason"), registry=registry
+        )
         self._gauges: dict[str, Gauge] = {}
 
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
@@ -55,6 +59,11 @@ class Metrics:
         if decision.timings is not None:
             for step in ("reference", "probe", "total"):
                 self._steps.labels(step).observe(getattr(decision.timings, f"{step}_ms") / 1e3)
+
+    def captured(self, pad: PadResult) -> None:
+        """Count a live capture that came to its end."""
+        for reason in pad.reasons or ("none",):
+            self._captures.labels(pad.status.value, str(reason)).inc()
 
     def delivery(self, result: str) -> None:
         """Count an attempt to deliver an event."""

@@ -92,12 +92,23 @@ class CalibrationRef(Answer):
     date: str
 
 
-class Liveness(Answer):
-    """Whether it was checked that a person stood there."""
+class Turn(Answer):
+    """What one turn of the head told: how far it went, and how far tip and root of the nose stand out, in inter-eye distances."""
 
-    status: str = Field(examples=["not_checked"])
+    axis: str
+    angle_deg: float
+    tip: float
+    nasion: float
+    views: int
+
+
+class Liveness(Answer):
+    """Whether it was checked that a person stood there, how, and what for it did not pass."""
+
+    status: Literal["passed", "failed", "inconclusive", "not_checked"]
     method: str | None
     reasons: list[str]
+    turns: list[Turn]
 
 
 class QualityMeasure(Answer):
@@ -189,6 +200,10 @@ class EvidenceTerms(Answer):
         return None if session.evidence is None else cls(**asdict(session.evidence))
 
 
+LivenessPolicy = Literal["required", "not_checked"]
+Alternative = Literal["move_camera", "review"]
+
+
 class Session(Answer):
     """What both kinds of session have."""
 
@@ -197,6 +212,8 @@ class Session(Answer):
     purpose: str
     attempts_left: int
     last_error: str | None = Field(description="The code of what the last submission lacked.")
+    liveness: LivenessPolicy
+    alternatives: list[Alternative]
     evidence: EvidenceTerms | None
     evidence_kept: int = Field(description="How often the person agreed, and photos were kept.")
     return_url: str | None
@@ -318,6 +335,8 @@ class Capture(Answer):
     transaction: Transaction | None
     evidence: EvidenceTerms | None
     return_url: str | None
+    liveness: LivenessPolicy = Field(description="`required`: connect to `/live`. `not_checked`: submit photos.")
+    alternatives: list[Alternative] = Field(description="For people who cannot turn their head.")
     attempts_left: int
     last_error: str | None
 
@@ -564,6 +583,8 @@ def _session(session: s.VerificationSession | s.EnrolmentSession) -> dict[str, A
         "purpose": session.wanted.purpose,
         "attempts_left": session.attempts_left,
         "last_error": session.last_error,
+        "liveness": session.wanted.liveness.value,
+        "alternatives": [each.value for each in session.wanted.alternatives],
         "evidence": EvidenceTerms.of(session),
         "evidence_kept": session.evidence_kept,
         "return_url": session.return_url,

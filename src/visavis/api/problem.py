@@ -1,6 +1,7 @@
 """Faults as problem documents (RFC 9457), with the code of the error and, where one is at fault, the parameter."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,6 +18,7 @@ STATUS = {
     "api_key_refused": 401,
     "client_secret_refused": 401,
     "scope_missing": 403,
+    "origin_refused": 403,
     "session_unknown": 404,
     "subject_unknown": 404,
     "credential_unknown": 404,
@@ -24,6 +26,7 @@ STATUS = {
     "event_unknown": 404,
     "request_too_slow": 408,
     "session_closed": 409,
+    "liveness_required": 409,
     "subject_enrolled": 409,
     "idempotency_unfinished": 409,
     "status_list_full": 503,
@@ -34,6 +37,7 @@ STATUS = {
     "key_unusable": 503,
     "store_unusable": 503,
     "model_mismatch": 503,
+    "model_unreadable": 503,
 }
 """Of codes that are no 422: what came could be read, and cannot be used."""
 _log = logging.getLogger("visavis.api")
@@ -58,17 +62,44 @@ def problem(
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
-def of(error: VisavisError, scope: Scope) -> JSONResponse:
-    """A fault of ours as a problem, whose code the log of the request repeats. What the service itself lacks is told to its
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of a fault to who asked."""
+
+    status: int
+    code: str
+    detail: str
+    parameter: str | None = None
+    retry_after_s: float | None = None
+
+
+def told(error: VisavisError, scope: Scope) -> Told:
+    """What is said of a fault of ours, whose code the log of the request repeats. What the service itself lacks is told to its
     operator alone."""
     scope["state"]["code"] = error.code
     status = STATUS.get(error.code, 422)
     if status == 503:
         _log.error("fault", extra={"code": error.code, "detail": str(error)})
-        return problem(503, error.code, "the service cannot answer now; its operator's log says why", retry_after_s=30)
+        return Told(503, error.code, "the service cannot answer now; its operator's log says why", retry_after_s=30)
     parameter = error.parameter if isinstance(error, ImageError) else None
     retry_after_s = error.retry_after_s if isinstance(error, (RateLimited, Overloaded, IdempotencyUnfinished)) else None
-    return problem(status, error.code, str(error), parameter=parameter, retry_after_s=retry_after_s)
+    return Told(status, error.code, str(error), parameter, retry_after_s)
+
+
+def unforeseen(error: Exception, scope: Scope) -> Told:
+    """What is said of a fault that nobody foresaw: to the operator its type, to who asked that there was one."""
+    scope["state"]["code"] = "unforeseen"
+    _log.error("unforeseen", extra={"code": "unforeseen", "detail": type(error).__name__})
+    return Told(500, "unforeseen", "this is a bug; please report it with the request's id")
+
+
+def of(error: VisavisError, scope: Scope) -> JSONResponse:
+    """A fault of ours as a problem."""
+    return _problem_of(told(error, scope))
+
+
+def _problem_of(said: Told) -> JSONResponse:
+    return problem(said.status, said.code, said.detail, parameter=said.parameter, retry_after_s=said.retry_after_s)
 
 
 def handle_problems(app: FastAPI) -> None:
@@ -99,15 +130,13 @@ def handle_problems(app: FastAPI) -> None:
             answer.headers["Allow"] = ", ".join(sorted(_methods(app, request)))
         return answer
 
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        request.scope["state"]["code"] = "unforeseen"
-        _log.error("unforeseen", extra={"code": "unforeseen", "detail": type(error).__name__})
-        return problem(500, "unforeseen", "this is a bug; please report it with the request's id")
+    async def bug(request: Request, error: Exception) -> JSONResponse:
+        return _problem_of(unforeseen(error, request.scope))
 
     app.add_exception_handler(VisavisError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, unforeseen)
+    app.add_exception_handler(Exception, bug)
 
 
 def _methods(app: FastAPI, request: Request) -> set[str]:

@@ -9,6 +9,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from visavis.api.app import make_app
 from visavis.api.service import Service
+from visavis.api.stream import MESSAGE_BYTES_MAX
 
 HEADERS_BYTES_MAX = 16_384
 CONNECTIONS_MAX = 1_000
@@ -88,6 +89,9 @@ def server_of(service: Service, **settings: Any) -> uvicorn.Server:
         http=type("Connection", (Connection,), {"headers_s": service.headers_s}),
         h11_max_incomplete_event_size=HEADERS_BYTES_MAX,
         limit_concurrency=CONNECTIONS_MAX,
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_BYTES_MAX,
+        ws_per_message_deflate=False,  # pictures are packed already, and what unpacks could be made to
         access_log=False,
         server_header=False,
         lifespan="on",

@@ -13,8 +13,10 @@ from visavis.session import (
     EVIDENCE_DAYS_MAX,
     EVIDENCE_TEXT_MAX,
     Against,
+    Alternative,
     ApiKey,
     EvidenceTerms,
+    LivenessPolicy,
     Payment,
     Scope,
     Wanted,
@@ -83,6 +85,20 @@ class EvidenceBody(Body):
         return EvidenceTerms(self.text, self.version, self.locale, self.retention_days)
 
 
+Liveness = Annotated[
+    Literal["required", "not_checked"],
+    Field(description="`not_checked` takes photos as they are uploaded: a photo of a photo passes."),
+]
+Alternatives = Annotated[
+    list[Literal["move_camera", "review"]],
+    Field(
+        description="For people who cannot turn their head: the camera is moved round it, or the session ends as `canceled` with "
+        "`review_requested`, for your people to take care of it.",
+        max_length=2,
+    ),
+]
+
+
 class SessionBody(Body):
     """What is asked for."""
 
@@ -96,6 +112,8 @@ class SessionBody(Body):
     transaction: TransactionBody | None = None
     evidence: EvidenceBody | None = None
     return_url: ReturnUrl = None
+    liveness: Liveness = "required"
+    alternatives: Alternatives = Field(["move_camera"])
 
 
 def router(service: Service) -> APIRouter:
@@ -110,7 +128,16 @@ def router(service: Service) -> APIRouter:
         session, secret = open_session(
             desk,
             application=key.application,
-            wanted=Wanted(body.purpose, body.policy, Against(body.against), body.subject, payment, body.nonce),
+            wanted=Wanted(
+                body.purpose,
+                body.policy,
+                Against(body.against),
+                body.subject,
+                payment,
+                body.nonce,
+                LivenessPolicy(body.liveness),
+                tuple(map(Alternative, body.alternatives)),
+            ),
             attempts=body.attempts,
             life=timedelta(seconds=body.expires_in_s),
             evidence=None if body.evidence is None else body.evidence.terms(),

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import anyio
 from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 
@@ -23,20 +24,17 @@ async def tended(service: Service) -> AsyncIterator[None]:
     """Tend the service for the length of the block. Several processes may do so at the same time."""
     vault = service.desk.vault
     to_thread.current_default_thread_limiter().total_tokens = service.room.places + _OTHERS
-    tasks = [
-        asyncio.create_task(_every(_MINUTE_S, lambda: expire_sessions(vault))),
-        asyncio.create_task(_every(_DAY_S, lambda: sweep(vault), again_s=_HOUR_S)),
-        asyncio.create_task(service.courier.run()),
-    ]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with anyio.create_task_group() as tasks:  # which waits for their threads; tasks of asyncio would leave them
+        tasks.start_soon(_every, _MINUTE_S, lambda: expire_sessions(vault))
+        tasks.start_soon(_every, _DAY_S, lambda: sweep(vault), _HOUR_S)
+        tasks.start_soon(service.courier.run)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
 
 
-async def _every(seconds: float, act: Callable[[], object], *, again_s: float | None = None) -> None:
+async def _every(seconds: float, act: Callable[[], object], again_s: float | None = None) -> None:
     """Do it now, and so often from now on. again_s: after a fault, which is logged, it is tried again so soon."""
     while True:
         wait_s = seconds

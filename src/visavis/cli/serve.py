@@ -80,6 +80,18 @@ class Others:
     type=click.IntRange(1, 10_000),
     help="So many requests with photos may be in work or wait; the next is turned away.  [default: 8 a thread]",
 )
+@click.option(
+    "--captures",
+    type=click.IntRange(1, 1_000),
+    help="So many people may be captured live at a time; the next is turned away.  [default: 4 a thread]",
+)
+@click.option(
+    "--page-origin",
+    "page_origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Another site whose pages may capture here, such as https://bank.example.",
+)
 @click.option("--requests-per-minute", type=click.IntRange(1), default=3_000, show_default=True, help="Of one API key.")
 @click.option(
     "--base-url",
@@ -130,6 +142,8 @@ def serve(
     database: str | None,
     allow_private_webhooks: bool,
     photos_waiting: int | None,
+    captures: int | None,
+    page_origins: tuple[str, ...],
     requests_per_minute: int,
     evidence_file: Path | None,
     issuers: tuple[Path, ...],
@@ -150,7 +164,7 @@ def serve(
         from visavis.api.courier import Courier
         from visavis.api.log import configured
         from visavis.api.metrics import Metrics
-        from visavis.api.service import Rates, Room
+        from visavis.api.service import Rates, Room, Studio, origin_of
     except ModuleNotFoundError as error:
         raise ExtraMissing("the service needs `pip install visavis[service]`") from error
     if base_url is None and host in ("0.0.0.0", "::"):  # noqa: S104 - it is not listened on here
@@ -162,6 +176,9 @@ def serve(
         raise InputInvalid(
             "a password on the command line can be read by others; put it into VISAVIS_DATABASE, or PGPASSFILE"
         )
+    origins = frozenset(map(origin_of, page_origins))
+    if not all(origin.startswith(("https://", "http://")) for origin in origins):
+        raise InputInvalid("expected --page-origin as https://bank.example")
     evidence_key = None if evidence_file is None else read_public(evidence_file)
     others = Others(issuers, status_lists, verifier_keys)
     with opened(folder, database) as place, make_models(engine, threads, model, in_hand=_IN_HAND) as models:
@@ -174,6 +191,8 @@ def serve(
             lambda: place.keys.public_keys("report"),
             Courier(place.vault, metrics, allow_private=allow_private_webhooks),
             metrics,
+            studio=Studio(captures or 4 * models.current.threads, models.current.threads),
+            page_origins=origins,
             rates=Rates(by_key=requests_per_minute),
             tracer=_tracer() if traces else None,
         )

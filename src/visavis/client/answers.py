@@ -39,8 +39,8 @@ class Decision:
     """The answer to one comparison: for the operator, since it holds the score.
 
     outcome: `match`, `no_match` or `inconclusive`. score: in [-1, 1], None where nothing was compared. fmr: how often two
-    strangers reach this score, by estimate. policy: its name. liveness: `not_checked`, as long as nothing checks it. plain: all
-    that came. A decision has no truth value: compare its outcome.
+    strangers reach this score, by estimate. policy: its name. liveness: `passed`, `failed`, `inconclusive` or `not_checked`, and
+    liveness_reasons: why it did not pass. plain: all that came. A decision has no truth value: compare its outcome.
     """
 
     outcome: str
@@ -49,6 +49,7 @@ class Decision:
     fmr_target: float
     threshold: float
     liveness: str
+    liveness_reasons: tuple[str, ...]
     score: float | None = field(repr=False)
     fmr: float | None = field(repr=False)
     plain: Mapping[str, Any] = field(repr=False)
@@ -64,6 +65,7 @@ class Decision:
             fmr_target=wire.policy.fmr_target,
             threshold=wire.policy.threshold,
             liveness=wire.liveness.status,
+            liveness_reasons=wire.liveness.reasons,
             score=wire.score,
             fmr=None if wire.fmr is None else wire.fmr.value,
             plain=value,
@@ -88,6 +90,7 @@ class _DecisionPolicy:
 @dataclass(frozen=True, slots=True)
 class _Liveness:
     status: str
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,8 @@ class EvidenceTerms:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationSession:
     """A verification session. status: `requires_input`, `processing`, `verified`, `canceled` or `expired`. against: `subject`,
-    `credential` or `upload`. last_error: the code of what the last submission lacked."""
+    `credential` or `upload`. last_error: the code of what the last submission lacked. liveness: `required` or `not_checked`; None
+    from a service that knows no live captures. alternatives: for people who cannot turn their head, `move_camera` or `review`."""
 
     id: str
     status: str
@@ -157,6 +161,8 @@ class VerificationSession:
     nonce: str | None
     attempts_left: int
     last_error: str | None
+    liveness: str | None = None
+    alternatives: tuple[str, ...] = ()
     evidence: EvidenceTerms | None = None
     evidence_kept: int = 0
     return_url: str | None = None
@@ -228,7 +234,7 @@ class Consent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
     """An enrolment. status: `requires_input`, `processing`, `enrolled`, `canceled` or `expired`. subject, consent: their ids.
-    yields: `reference` or `credential`."""
+    yields: `reference` or `credential`. liveness, alternatives: see `VerificationSession`."""
 
     id: str
     status: str
@@ -238,6 +244,8 @@ class Enrolment:
     yields: str
     attempts_left: int
     last_error: str | None
+    liveness: str | None = None
+    alternatives: tuple[str, ...] = ()
     evidence: EvidenceTerms | None = None
     evidence_kept: int = 0
     return_url: str | None = None
@@ -259,7 +267,7 @@ class OpenedEnrolment(Enrolment):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """A session as its client sees it. kind: `verification_session` or `enrolment`. against: of the first, yields: of the
-    second."""
+    second. liveness, alternatives: see `VerificationSession`; where it is `required`, no photos are taken."""
 
     id: str
     kind: str
@@ -270,6 +278,8 @@ class Capture:
     transaction: Transaction | None
     attempts_left: int
     last_error: str | None
+    liveness: str | None = None
+    alternatives: tuple[str, ...] = ()
     evidence: EvidenceTerms | None = None
     return_url: str | None = None
 

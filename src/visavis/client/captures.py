@@ -41,8 +41,9 @@ class Captures(Resource[M]):
         """Submit a capture to a verification session. The answer is where the session stands then, and no score.
 
         probe: a photo of the person, or up to ten frames of one capture. claim, credential, holder: the texts of codes; or photos
-        of them. reference: the photo to compare with. evidence_agreed: whether the person agrees that the photos are kept. Raises
-        OSError where a file cannot be read.
+        of them. reference: the photo to compare with. evidence_agreed: whether the person agrees that the photos are kept. A
+        session that needs a live capture takes no photos: that is a ServiceError, `liveness_required`. Raises OSError where a
+        file cannot be read.
         """
         photos = [
             *(("probe", frame) for frame in r.many(probe)),
@@ -72,8 +73,8 @@ class Captures(Resource[M]):
     ) -> Call[a.Enrolled]:
         """Submit one to five photos of the person to an enrolment. evidence_agreed: whether they agree that these are kept.
 
-        Where all are taken, the answer holds the codes that the subject must keep, this once. Raises OSError where a file cannot
-        be read.
+        Where all are taken, the answer holds the codes that the subject must keep, this once. An enrolment that needs a live
+        capture takes none. Raises OSError where a file cannot be read.
         """
         return r.post_form(
             "capture",

@@ -57,8 +57,9 @@ class Expected:
 @dataclass(frozen=True, slots=True)
 class CheckedReport:
     """A report that passed. id: one session has a match once. subject: whose reference it was; None for an upload. credential: of
-    the person, in hex. credential_issuer: by whom. policy: under which FMR. liveness: `not_checked`, as long as nothing checks
-    it. claims: all that was signed."""
+    the person, in hex. credential_issuer: by whom. policy: under which FMR. liveness: `passed` after a live capture, or
+    `not_checked` where photos were uploaded: a photo of a photo passes. liveness_reasons: why it did not pass. claims: all that
+    was signed."""
 
     id: str
     session: str
@@ -73,6 +74,7 @@ class CheckedReport:
     policy: str
     fmr_target: float
     liveness: str
+    liveness_reasons: tuple[str, ...]
     claims: Mapping[str, Any] = field(repr=False)
 
 
@@ -130,6 +132,7 @@ class _Checker(Generic[K]):
             policy=claims.policy.name,
             fmr_target=claims.policy.fmr_target,
             liveness=claims.liveness.status,
+            liveness_reasons=claims.liveness.reasons,
             claims=claims.all,
         )
 
@@ -172,6 +175,7 @@ class _Policy:
 @dataclass(frozen=True, slots=True)
 class _Liveness:
     status: str
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

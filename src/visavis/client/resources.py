@@ -37,13 +37,18 @@ class VerificationSessions(Resource[M]):
         expires_in_s: int | None = None,
         evidence: a.EvidenceTerms | None = None,
         return_url: str | None = None,
+        liveness: str | None = None,
+        alternatives: Sequence[str] | None = None,
         idempotency_key: str | None = None,
     ) -> Call[a.OpenedSession]:
         """Open a session. Send your user to its `url`.
 
         against: `subject`, whose id is given; `credential` or `upload`. transaction, nonce: signed with the answer. policy: by
         name, `1e-4` where none is given. evidence: under which terms photos are kept, if the person agrees. return_url:
-        where the page sends the user in the end. Where attempts and expires_in_s are not given, the service's defaults hold.
+        where the page sends the user in the end. liveness: `required`, a live capture, which is the default; or `not_checked`,
+        photos that are uploaded, for where someone looks on. alternatives: for people who cannot turn their head, `move_camera`
+        and `review`, in which your own people take care of it. Where attempts, expires_in_s and alternatives are not given, the
+        service's defaults hold.
         """
         body = {
             "purpose": purpose,
@@ -56,6 +61,8 @@ class VerificationSessions(Resource[M]):
             "expires_in_s": expires_in_s,
             "evidence": None if evidence is None else asdict(evidence),
             "return_url": return_url,
+            "liveness": liveness,
+            "alternatives": None if alternatives is None else [*alternatives],
         }
         return r.post("verification_sessions", read=r.of(a.OpenedSession), body=body, idempotency_key=idempotency_key)
 
@@ -121,6 +128,8 @@ class Enrolments(Resource[M]):
         expires_in_s: int | None = None,
         evidence: a.EvidenceTerms | None = None,
         return_url: str | None = None,
+        liveness: str | None = None,
+        alternatives: Sequence[str] | None = None,
         idempotency_key: str | None = None,
     ) -> Call[a.OpenedEnrolment]:
         """Record a person's consent, and open the session in which they are captured. Send them to its `url`.
@@ -128,6 +137,7 @@ class Enrolments(Resource[M]):
         subject: your own name for them. recorded_by: who saw them consent, your application where that is not given. yields:
         `reference` or `credential`. replace: whether an earlier reference for the purpose gives way. valid_days: of a credential.
         evidence: under which terms photos are kept, if the person agrees. return_url: where the page sends the user in the end.
+        liveness, alternatives: as of a verification session.
         """
         body = {
             "subject": subject,
@@ -141,6 +151,8 @@ class Enrolments(Resource[M]):
             "expires_in_s": expires_in_s,
             "evidence": None if evidence is None else asdict(evidence),
             "return_url": return_url,
+            "liveness": liveness,
+            "alternatives": None if alternatives is None else [*alternatives],
         }
         return r.post("enrolments", read=r.of(a.OpenedEnrolment), body=body, idempotency_key=idempotency_key)
 

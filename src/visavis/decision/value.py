@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from visavis._version import __version__
 from visavis.decision.policy import Policy
 from visavis.face import Face, Quality
+from visavis.pad import PadResult
 from visavis.weights import Calibration, FalseMatchRate
 
 
@@ -85,7 +86,8 @@ class Decision:
     """The answer to: is this the person they claim to be?
 
     `comparison` is None exactly when the outcome is inconclusive. threshold: the score that the policy asks for, by the
-    calibration. A decision has no truth value: say which outcome is meant.
+    calibration. liveness: of the capture that the probe is from; None where it was not checked. A decision has no truth value:
+    say which outcome is meant.
     """
 
     outcome: Outcome
@@ -98,6 +100,7 @@ class Decision:
     model: ModelRef
     calibration: Calibration
     timings: Timings | None = None
+    liveness: PadResult | None = None
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Decision has three outcomes and no truth value; compare decision.outcome with Outcome.MATCH")
@@ -146,7 +149,7 @@ class Decision:
                 },
                 "date": self.calibration.date,
             },
-            "liveness": {"status": "not_checked", "method": None, "reasons": []},
+            "liveness": _NOT_CHECKED if self.liveness is None else self.liveness.to_dict(),
             "faces": {"reference": _face(self.reference), "probe": _face(self.probe)},
             "timings_ms": None
             if self.timings is None
@@ -157,6 +160,9 @@ class Decision:
             },
             "version": __version__,
         }
+
+
+_NOT_CHECKED: dict[str, Any] = {"status": "not_checked", "method": None, "reasons": [], "turns": []}
 
 
 def _face(photo: PhotoReport) -> dict[str, Any] | None:

@@ -6,6 +6,14 @@ that this room owns. Out: a claim handed out once, decisions, receipts, and an a
 
 from visavis.session.access import API_KEY_PREFIX, authenticate, make_api_key, revoke_api_key
 from visavis.session.audit import GENESIS, Detail, Entry, Event, Head, Verdict, line_of, stamp, verify_log
+from visavis.session.conducting import (
+    REVIEW_REQUESTED,
+    Agreed,
+    begin_capture,
+    break_off,
+    finish_capture,
+    request_review,
+)
 from visavis.session.credentials import (
     FreshStatusList,
     Issuing,
@@ -41,6 +49,7 @@ from visavis.session.inquiry import (
     EVIDENCE_TEXT_MAX,
     OPEN,
     Against,
+    Alternative,
     Answer,
     AnySession,
     ApiKey,
@@ -48,6 +57,7 @@ from visavis.session.inquiry import (
     Evidence,
     EvidenceTerms,
     HostedSession,
+    LivenessPolicy,
     Payment,
     Report,
     Scope,
@@ -60,6 +70,7 @@ from visavis.session.inquiry import (
 from visavis.session.jws import REPORT_TYPE
 from visavis.session.key_check import confirm_keys
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
+from visavis.session.live import FRAME_BYTES_MAX, Guidance, Guided, LiveCapture, LiveResult
 from visavis.session.outbox import (
     Most,
     Sending,
@@ -89,7 +100,7 @@ from visavis.session.ports import (
 )
 from visavis.session.probe import Models, Probe
 from visavis.session.restoration import Restored, restore
-from visavis.session.submission import Capture, submit
+from visavis.session.submission import LIVENESS_FAILED, Capture, submit
 from visavis.session.value import (
     Consent,
     ConsentText,
@@ -110,10 +121,15 @@ __all__ = [
     "EVENT_TYPES",
     "EVIDENCE_DAYS_MAX",
     "EVIDENCE_TEXT_MAX",
+    "FRAME_BYTES_MAX",
     "GENESIS",
+    "LIVENESS_FAILED",
     "OPEN",
     "REPORT_TYPE",
+    "REVIEW_REQUESTED",
     "Against",
+    "Agreed",
+    "Alternative",
     "Answer",
     "AnySession",
     "ApiKey",
@@ -141,11 +157,16 @@ __all__ = [
     "EvidenceTerms",
     "Expected",
     "FreshStatusList",
+    "Guidance",
+    "Guided",
     "Happening",
     "Head",
     "HostedSession",
     "Issued",
     "Issuing",
+    "LiveCapture",
+    "LiveResult",
+    "LivenessPolicy",
     "Models",
     "Most",
     "PasskeyClaim",
@@ -180,7 +201,9 @@ __all__ = [
     "abandon_request",
     "add_endpoint",
     "authenticate",
+    "begin_capture",
     "begin_request",
+    "break_off",
     "cancel_session",
     "change_endpoint",
     "change_secret",
@@ -193,6 +216,7 @@ __all__ = [
     "export_subject",
     "find_endpoint",
     "find_session",
+    "finish_capture",
     "finish_request",
     "headers_of",
     "issue_credential",
@@ -208,6 +232,7 @@ __all__ = [
     "replay",
     "report_of",
     "reports_of",
+    "request_review",
     "restore",
     "revoke_api_key",
     "revoke_credential",

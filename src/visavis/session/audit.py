@@ -43,6 +43,7 @@ class Event(StrEnum):
     RESTORED = "restored"
     SWEPT = "swept"
     SESSION = "session"
+    CAPTURE_AGREED = "capture_agreed"
     REDACTED = "redacted"
     EVIDENCE_KEPT = "evidence_kept"
     EVIDENCE_EXPORTED = "evidence_exported"

@@ -14,14 +14,23 @@ from datetime import timedelta
 
 from visavis.decision import PhotoReason
 from visavis.errors import EnrolmentIncomplete, InputInvalid
+from visavis.pad import PadResult, PadStatus
 from visavis.session.credentials import issue_credential
 from visavis.session.custody import require_consent
 from visavis.session.enrolment import CAPTURES_MAX, Enrolment, record_consent
 from visavis.session.evidence import check_agreed, evidence_of, keeping
 from visavis.session.hosted import Desk, new_session, note, settle
-from visavis.session.inquiry import EnrolmentSession, EvidenceTerms, SessionStatus, ToEnrol, Yields
+from visavis.session.inquiry import (
+    Alternative,
+    EnrolmentSession,
+    EvidenceTerms,
+    LivenessPolicy,
+    SessionStatus,
+    ToEnrol,
+    Yields,
+)
 from visavis.session.ports import Transaction
-from visavis.session.submission import taken
+from visavis.session.submission import challenged, count_failure, lacking, require_unchecked, taken
 from visavis.session.value import ConsentText
 
 
@@ -51,12 +60,15 @@ def open_enrolment(
     life: timedelta = timedelta(minutes=30),
     evidence: EvidenceTerms | None = None,
     return_url: str | None = None,
+    liveness: LivenessPolicy = LivenessPolicy.REQUIRED,
+    alternatives: Sequence[Alternative] = (Alternative.MOVE_CAMERA,),
 ) -> tuple[EnrolmentSession, str]:
     """Record a subject's consent, and open the session in which they are captured (1). Returns it and the client's secret, which
     is handed out once.
 
     subject: the operator's name for them. recorded_by: who saw them consent. evidence: under which terms photos are kept, where
-    the person agrees. return_url: where the page leads back to. Raises SubjectEnrolled where there is a reference for the purpose
+    the person agrees. return_url: where the page leads back to. liveness: whether they must be captured live, and alternatives:
+    how they may be who cannot turn their head. Raises SubjectEnrolled where there is a reference for the purpose
     and it must not give way; InputInvalid, also where no credentials are issued.
     """
     issues = yields is Yields.CREDENTIAL
@@ -71,7 +83,9 @@ def open_enrolment(
             recorded_by=recorded_by,
             replace=replaces or issues,  # a credential takes no reference's place
         )
-        wanted = ToEnrol(consent.purpose, person.id, recorded.id, yields, replaces, valid_days)
+        wanted = ToEnrol(
+            consent.purpose, person.id, recorded.id, yields, replaces, valid_days, liveness, tuple(alternatives)
+        )
         session, secret = new_session(
             desk,
             application,
@@ -91,13 +105,29 @@ def enrol(desk: Desk, session_id: str, secret: str, photos: Sequence[bytes], *, 
     """Capture one to five photos, and hand out what they yield (2, 3, 4).
 
     agreed: whether the person agrees that the photos are kept as evidence.
-    Raises ClientSecretRefused; SessionClosed when the session takes no capture now; ConsentInvalid where the consent ended;
-    InputInvalid, an ImageError and other faults: they use up no attempt.
+    Raises ClientSecretRefused; SessionClosed when the session takes no capture now; LivenessRequired where it takes no photos;
+    ConsentInvalid where the consent ended; InputInvalid, an ImageError and other faults: they use up no attempt.
     """
     if not 1 <= len(photos) <= CAPTURES_MAX:
         raise InputInvalid(f"an enrolment takes 1 to {CAPTURES_MAX} photos of the person, as they look today")
-    with taken(desk, session_id, secret, ToEnrol) as mine, _begun(desk, mine) as enrolment:
-        check_agreed(mine, agreed=agreed)
+    with taken(desk, session_id, secret, ToEnrol) as mine:
+        require_unchecked(mine)
+        return enrol_taken(desk, mine, photos, agreed=agreed)
+
+
+def enrol_taken(
+    desk: Desk, mine: EnrolmentSession, photos: Sequence[bytes], *, agreed: bool, liveness: PadResult | None = None
+) -> Enrolled:
+    """Capture photos that were submitted to an enrolment that is taken (2, 3, 4). liveness: of a live capture; where it did not
+    pass nothing is made. Raises what `enrol` does."""
+    check_agreed(mine, agreed=agreed)
+    if liveness is not None and liveness.status is not PadStatus.PASSED:
+        now = desk.vault.clock()
+        with desk.vault.store.writing() as tx:
+            count_failure(tx, mine, liveness, now)
+            attempts = int(challenged(liveness))
+            return Enrolled(settle(tx, mine, now, error=lacking(liveness), attempts=attempts), [])
+    with _begun(desk, mine) as enrolment:
         reasons = [enrolment.capture(photo).reasons for photo in photos]
         refused = next((each[0] for each in reasons if each), None)
         if refused is not None:

@@ -26,6 +26,7 @@ from visavis.errors import (
     SessionUnknown,
     SubjectUnknown,
 )
+from visavis.pad import PassiveModel
 from visavis.session.audit import Event, stamp
 from visavis.session.credentials import Issuing, Trust
 from visavis.session.evidence import destroy_evidence
@@ -42,7 +43,7 @@ from visavis.session.inquiry import (
     W,
     Wanted,
 )
-from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
+from visavis.session.limits import CAPTURE_LOCK, CAPTURE_WINDOW, DEFAULT_ATTEMPT_LIMITS, AttemptLimits
 from visavis.session.outbox import forget_old_secrets, tell
 from visavis.session.ports import Transaction, Vault
 from visavis.session.probe import Models
@@ -64,8 +65,8 @@ KEPT = timedelta(days=30)
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What sessions are conducted with. issuer: who the signed answers say they are from. trust: for credentials, where they are
-    accepted. issuing, status_list: where credentials are issued. evidence_key: public, where photos may be kept. decided: is told
-    of each decision."""
+    accepted. issuing, status_list: where credentials are issued. evidence_key: public, where photos may be kept. passive: a model
+    that looks at frames of live captures, besides. decided: is told of each decision."""
 
     vault: Vault
     models: Models
@@ -76,6 +77,7 @@ class Desk:
     status_list: Callable[[], bytes] | None = None
     limits: AttemptLimits = DEFAULT_ATTEMPT_LIMITS
     evidence_key: bytes | None = None
+    passive: PassiveModel | None = None
     decided: Callable[[Decision], None] = lambda _: None
 
 
@@ -207,8 +209,15 @@ def cancel_session(desk: Desk, session_id: str, kind: type[W], *, application: s
     return ended
 
 
-def take(desk: Desk, session_id: str) -> AnySession:
-    """Take a session for a submission: until its lease ends nobody else submits to it. Raises SessionClosed."""
+def take(
+    desk: Desk,
+    session_id: str,
+    *,
+    lease: timedelta = LEASE,
+    alongside: Callable[[Transaction, AnySession], object] = lambda *_: None,
+) -> AnySession:
+    """Take a session for a submission: until its lease ends nobody else submits to it. alongside: what is done in the same
+    transaction, and may refuse it. Raises SessionClosed."""
     now = desk.vault.clock()
     with desk.vault.store.writing() as tx:
         found = tx.sessions.get(session_id)
@@ -219,9 +228,10 @@ def take(desk: Desk, session_id: str) -> AnySession:
             raise SessionClosed(f"the session is {session.status.value}; it takes no capture any more")
         if session.status is SessionStatus.PROCESSING and session.leased_until and now < session.leased_until:
             raise SessionClosed("a capture is being looked at; wait for the answer")
-        lease = secrets.token_bytes(16)
-        taken = replace(session, status=SessionStatus.PROCESSING, lease=lease, leased_until=now + LEASE)
+        mark = secrets.token_bytes(16)
+        taken = replace(session, status=SessionStatus.PROCESSING, lease=mark, leased_until=now + lease)
         tx.sessions.move(taken, status=session.status, lease=session.lease)
+        alongside(tx, session)
     return taken
 
 
@@ -253,7 +263,7 @@ def settle(
     )
     if not tx.sessions.move(settled, status=SessionStatus.PROCESSING, lease=taken.lease):
         raise SessionClosed("the session ended, or took too long, while the capture was looked at; nothing was kept")
-    if attempts:
+    if attempts or done is not None:
         note(tx, settled, now)
     return settled
 
@@ -341,6 +351,7 @@ def expire_sessions(vault: Vault) -> int:
         tx.outbox.prune(before=now - KEPT)
         forget_old_secrets(tx, now)
         tx.answers.prune(before=now - ANSWERS_KEPT)
+        tx.failures.prune(before=now - CAPTURE_WINDOW - CAPTURE_LOCK)
     return count
 
 

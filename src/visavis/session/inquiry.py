@@ -94,9 +94,27 @@ class Payment:
         return {"amount": self.amount, "currency": self.currency, "payee": self.payee}
 
 
+class LivenessPolicy(StrEnum):
+    """Whether a person must be captured live."""
+
+    REQUIRED = "required"
+    NOT_CHECKED = "not_checked"
+    """Photos are taken as they are uploaded: a photo of a photo passes. For where someone looks on."""
+
+
+class Alternative(StrEnum):
+    """A way for people who cannot turn their head."""
+
+    MOVE_CAMERA = "move_camera"
+    """The camera is moved round the head, which shows the same."""
+    REVIEW = "review"
+    """The session ends, and the application's people take care of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A verification that an application asks for. nonce: the application's own, signed with the answer."""
+    """A verification that an application asks for. nonce: the application's own, signed with the answer. alternatives: those that
+    its user may choose."""
 
     kind: ClassVar[str] = "verification_session"
     purpose: str
@@ -105,6 +123,8 @@ class Wanted:
     subject_id: str | None = None
     payment: Payment | None = None
     nonce: str | None = None
+    liveness: LivenessPolicy = LivenessPolicy.REQUIRED
+    alternatives: tuple[Alternative, ...] = (Alternative.MOVE_CAMERA,)
 
     def __post_init__(self) -> None:
         check_purpose(self.purpose)
@@ -124,7 +144,7 @@ class Yields(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ToEnrol:
     """An enrolment that an application asks for, once the subject's consent is recorded. replaces: whether an earlier reference
-    for the same purpose gives way. valid_days: of a credential."""
+    for the same purpose gives way. valid_days: of a credential. alternatives: those that its user may choose."""
 
     kind: ClassVar[str] = "enrolment"
     purpose: str
@@ -133,6 +153,8 @@ class ToEnrol:
     yields: Yields
     replaces: bool = False
     valid_days: int = 365
+    liveness: LivenessPolicy = LivenessPolicy.REQUIRED
+    alternatives: tuple[Alternative, ...] = (Alternative.MOVE_CAMERA,)
 
     def __post_init__(self) -> None:
         if not 1 <= self.valid_days <= VALID_DAYS_MAX:
@@ -205,7 +227,8 @@ class HostedSession(Generic[W_co]):
     """A session in which an application's user submits captures. id: a prefix and random characters. application: whose it is.
     secret_hash: of the client's secret. evidence: under which terms photos are kept. evidence_kept: how often they were.
     return_url: where the page leads back to. last_error: the code of what the last submission lacked. lease, leased_until: of the
-    submission in progress. redacted_at: when what it held of the person was forgotten."""
+    submission in progress. interruptions: how many live captures broke off once something was asked. redacted_at: when what it
+    held of the person was forgotten."""
 
     id: str
     application: str
@@ -221,6 +244,7 @@ class HostedSession(Generic[W_co]):
     last_error: str | None = None
     lease: bytes | None = field(default=None, repr=False)
     leased_until: datetime | None = None
+    interruptions: int = 0
     redacted_at: datetime | None = None
 
 

@@ -1,11 +1,12 @@
-"""How often a claim may be tried: NIST SP 800-63B-4, 3.2.3, for biometrics without presentation attack detection."""
+"""How often a claim may be tried, and a live capture: NIST SP 800-63B-4, 3.2.3."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from visavis.errors import RateLimited
-from visavis.session.ports import Attempts
+from visavis.session.ports import Attempts, Failures
 from visavis.template import Claim
 
 REMEMBERED = timedelta(days=30)
@@ -43,6 +44,25 @@ def admit(attempts: Attempts, key: bytes, claim: Claim, *, limits: AttemptLimits
         _refuse(f"this claim failed {failed} times in a row", (last + limits.delay - now).total_seconds())
     if attempts.count_opening(int(now.timestamp()) // 60) > limits.openings_per_minute:
         _refuse("more claims are tried than this installation admits", 60 - now.timestamp() % 60)
+
+
+CAPTURE_FAILURES, CAPTURE_WINDOW, CAPTURE_LOCK = 5, timedelta(minutes=3), timedelta(minutes=30)
+"""So many live captures that do not pass, within such a time, lock for such a time."""
+
+
+def failure_keys(session_id: str, subject_id: str | None) -> list[bytes]:
+    """Under what a capture that does not pass is counted: its session, and its subject where that is known."""
+    names = [f"session {session_id}"] + ([] if subject_id is None else [f"subject {subject_id}"])
+    return [sha256(f"visavis capture v1 {name}".encode()).digest() for name in names]
+
+
+def admit_capture(failures: Failures, keys: Sequence[bytes], *, now: datetime) -> None:
+    """Raises RateLimited while captures are locked."""
+    for key in keys:
+        times = failures.of(key)
+        for first, last in zip(times, times[CAPTURE_FAILURES - 1 :], strict=False):
+            if last - first <= CAPTURE_WINDOW and now < last + CAPTURE_LOCK:
+                _refuse("too many captures did not pass", (last + CAPTURE_LOCK - now).total_seconds())
 
 
 def _refuse(why: str, retry_after_s: float) -> None:

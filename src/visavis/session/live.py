@@ -4,12 +4,12 @@
 (2) A step is revealed: a turn to a side, or a nod. Points are followed from the frontal frame to the end of the turn and back.
 (3) The person faces the camera again, and the next step is revealed; after the last one the capture is judged.
 
-Throughout there must be one face, in a track without a break, of one person; where it breaks, the capture starts anew with other
-steps. It knows nothing of the time but what comes with the frames, and keeps nothing once it is over but the chosen ones.
+Throughout there must be one face, in a track without a break, of one person. It knows nothing of the time but what comes with the
+frames, and keeps nothing once it is over but the chosen ones.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import cv2
@@ -41,9 +41,12 @@ PROBE_FRAMES = 5
 """So many of the best frames are fused into the probe."""
 CAPTURE_S, STEP_S = 90.0, 8.0
 """For how long a capture may take, and each step of it."""
-_GAP_S, _LOST_S = 1.5, 0.8
+_GAP_S, _LOST_S = 1.5, 1.0
 """Without a frame, or without a face, for longer than that, the track is broken."""
-_RESTARTS, _REPEATS = 2, 2
+_CROWDED = 2
+"""So many frames in a row with another face beside it break it too."""
+_REPEATS = 2
+"""So often a step that could not be followed is asked for again."""
 _GOOD_FRAMES = 3, 2
 """So many in a row before the first step, and before each later one."""
 _EYES_MIN_PX, _EYES_SHARE = 56.0, (0.12, 0.36)
@@ -152,8 +155,7 @@ class _Turn:
 class LiveCapture:
     """One capture of one person. Not for several threads at a time.
 
-    steps: draws what is asked for; again where a capture must start anew. passive: a further model that looks at the probe's
-    frames.
+    steps: draws what is asked for. passive: a further model that looks at the probe's frames.
     """
 
     def __init__(
@@ -163,45 +165,53 @@ class LiveCapture:
         steps: Callable[[], Sequence[Step]] = draw_steps,
         passive: PassiveModel | None = None,
     ) -> None:
-        self._verifier, self._draw, self._passive = verifier, steps, passive
-        self._restarts = _RESTARTS
-        self._began_s: float | None = None
-        self._seen_s = 0.0
-        self._face: Face | None = None
-        self._first: Embedding | None = None
-        self._result: LiveResult | None = None
-        self._begin()
-
-    def __repr__(self) -> str:
-        return "<LiveCapture>"
-
-    def _begin(self) -> None:
-        """From the beginning, with other steps."""
-        self._steps = list(self._draw())
+        self._verifier, self._passive = verifier, passive
+        self._passive_id = None if passive is None else passive.id
+        self._steps = list(steps())
         self._count = len(self._steps)
         self._told: list[tuple[Step, Relief | None]] = []
         self._turn: _Turn | None = None
         self._repeats = _REPEATS
-        self._good = 0
         self._chosen: list[tuple[float, bytes]] = []
-        self._unlike = 0
-        self._looked = 0
+        self._good = self._unlike = self._looked = self._crowded = 0
         self._slower_until_s = 0.0
-        if self._first is not None:
-            self._first.wipe()
-        self._first = None
+        self._began_s: float | None = None
+        self._seen_s = 0.0
+        self._face: Face | None = None
+        self._size_px = (0, 0)
+        self._first: Embedding | None = None
+        self._result: LiveResult | None = None
+
+    def __repr__(self) -> str:
+        return "<LiveCapture>"
 
     @property
     def result(self) -> LiveResult | None:
         """What came of it, once it is over."""
         return self._result
 
+    @property
+    def challenged(self) -> bool:
+        """Whether a step was revealed."""
+        return self._turn is not None or bool(self._told) or self._repeats < _REPEATS
+
     def close(self) -> None:
         """Forget the person; a result stays."""
+        self._forget()
+        self._turn = None
+
+    def _forget(self) -> None:
+        """Whom was seen so far."""
         if self._first is not None:
             self._first.wipe()
-        self._first = self._turn = self._face = None
+        self._first = self._face = None
         self._chosen.clear()
+        self._good = self._unlike = 0
+
+    def end(self) -> None:
+        """No further frame will come: what is not told by then stays untold."""
+        self._end(PadStatus.INCONCLUSIVE, PadReason.INTERRUPTED)
+        self.close()
 
     def see(self, frame: bytes, at_s: float) -> Guided:
         """Look at the next frame, a JPEG that arrived at this time, in seconds of any clock that only goes forward.
@@ -214,9 +224,10 @@ class LiveCapture:
         if self._began_s is None:
             self._began_s = self._seen_s = at_s
         code = self._see(frame, photo, at_s)
-        if self._result is None and at_s - self._began_s > CAPTURE_S:
-            self._end(PadStatus.INCONCLUSIVE, PadReason.NOT_POSITIONED)
-        if self._result is not None:
+        if self.result is None and at_s - self._began_s > CAPTURE_S:
+            reason = PadReason.NOT_TURNED if self.challenged else PadReason.NOT_POSITIONED
+            self._end(PadStatus.INCONCLUSIVE, reason)
+        if self.result is not None:
             self.close()
             return Guided(Guidance.DONE, 1.0)
         done = len(self._told) + (0.5 if self._turn is not None and self._turn.done else 0.0)
@@ -224,13 +235,17 @@ class LiveCapture:
 
     def _see(self, frame: bytes, photo: Photo, at_s: float) -> Guidance:
         found = dominant(self._verifier.faces(photo))
+        self._crowded = self._crowded + 1 if found == "several_faces" else 0
         if isinstance(found, str):
-            if found != Guidance.NO_FACE or at_s - self._seen_s > _LOST_S:
+            if self._crowded == _CROWDED or at_s - self._seen_s > _LOST_S:
                 self._break()
             self._good = 0
             return Guidance(found)
-        if at_s - self._seen_s > _GAP_S or not _continues(self._face, found):
+        if at_s - self._seen_s > _GAP_S or not _continues(self._face, found) or photo.size_px != self._size_px:
             self._break()
+            self._size_px = photo.size_px
+        if self._result is not None:
+            return Guidance.DONE
         before, self._face, self._seen_s = self._face, found, at_s
         if self._turn is not None:
             code = self._follow(self._turn, photo, at_s)
@@ -239,15 +254,11 @@ class LiveCapture:
         return self._position(frame, photo, found, before, at_s)
 
     def _break(self) -> None:
-        """The track is broken: start anew, unless nothing was asked yet."""
-        self._face = None
-        if self._turn is None and not self._told:
-            self._good = 0
-        elif self._restarts:
-            self._restarts -= 1
-            self._begin()
-        else:
+        """The track is broken. Once something was asked that is the end: else one could look at steps, and come back prepared."""
+        if self.challenged:
             self._end(PadStatus.INCONCLUSIVE, PadReason.INTERRUPTED)
+        else:
+            self._forget()
 
     def _position(self, frame: bytes, photo: Photo, face: Face, before: Face | None, at_s: float) -> Guidance:
         """Steps (1) and (3): await a good frame, and reveal the next step on it."""
@@ -328,14 +339,14 @@ class LiveCapture:
         self._chosen = sorted([*self._chosen, (rank, frame)], key=lambda each: -each[0])[:PROBE_FRAMES]
 
     def _judge(self) -> None:
-        pad = judge(self._told)
+        pad = replace(judge(self._told), passive=self._passive_id)
         passed = pad.status is PadStatus.PASSED
         self._result = LiveResult(pad, tuple(frame for _, frame in self._chosen) if passed else ())
 
     def _end(self, status: PadStatus, reason: PadReason) -> None:
         if self._result is None:
             told = tuple(found for _, found in self._told if found is not None)
-            self._result = LiveResult(PadResult(status, (reason,), told))
+            self._result = LiveResult(PadResult(status, (reason,), told, self._passive_id))
 
 
 def _photo(frame: bytes) -> Photo:

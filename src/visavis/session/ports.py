@@ -328,6 +328,19 @@ class EvidenceBox(Protocol):
         """Forget it."""
 
 
+class Failures(Protocol):
+    """Live captures that did not pass, by hashes of whom they are counted for."""
+
+    def add(self, key: bytes, at: datetime) -> None:
+        """Count one."""
+
+    def of(self, key: bytes) -> Sequence[datetime]:
+        """When they were, the oldest first."""
+
+    def prune(self, *, before: datetime) -> None:
+        """Forget those from before that time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """Everything in the database, seen and changed as one."""
@@ -344,6 +357,7 @@ class Transaction:
     outbox: Outbox
     answers: Answers
     evidence: EvidenceBox
+    failures: Failures
 
 
 class Store(Protocol):

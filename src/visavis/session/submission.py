@@ -10,24 +10,46 @@ A process that is killed in between loses the submission and no more: when the l
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
 from visavis.decision import Decision, Outcome
-from visavis.errors import ClaimRefused, ClientSecretRefused, CredentialError, InputInvalid, VisavisError
+from visavis.errors import (
+    ClaimRefused,
+    ClientSecretRefused,
+    CredentialError,
+    InputInvalid,
+    LivenessRequired,
+    VisavisError,
+)
+from visavis.pad import PadReason, PadResult, PadStatus
 from visavis.session.audit import stamp
 from visavis.session.credentials import verify_credential
 from visavis.session.custody import require_agreement
 from visavis.session.evidence import check_agreed, evidence_of, keeping
 from visavis.session.hosted import Desk, settle, shown_to, take
-from visavis.session.inquiry import Against, HostedSession, Report, SessionStatus, VerificationSession, W, Wanted
+from visavis.session.inquiry import (
+    Against,
+    AnySession,
+    HostedSession,
+    LivenessPolicy,
+    Report,
+    SessionStatus,
+    VerificationSession,
+    W,
+    Wanted,
+)
 from visavis.session.jws import sign_report
+from visavis.session.limits import failure_keys
+from visavis.session.ports import Transaction
 from visavis.session.probe import Probe
 from visavis.session.verification import Expected, verify_claim
 
 INCONCLUSIVE_MAX = 20
 """So many reports of a session may say that nothing could be compared without using up an attempt."""
+LIVENESS_FAILED = "liveness_failed"
+"""A session's last error after a live capture that looked like an attack."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,39 +75,74 @@ class Capture:
 def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> VerificationSession:
     """Take a capture, and answer with the session as it is afterwards; the report is the application's to see.
 
-    Raises ClientSecretRefused; SessionClosed when the session takes no capture now; an ImageError, RateLimited, InputInvalid and
-    other faults of what was submitted: they use up no attempt.
+    Raises ClientSecretRefused; SessionClosed when the session takes no capture now; LivenessRequired where it takes no photos; an
+    ImageError, RateLimited, InputInvalid and other faults of what was submitted: they use up no attempt.
     """
     with taken(desk, session_id, secret, Wanted) as mine:  # (1)
-        check_agreed(mine, agreed=capture.agreed)
-        try:
-            answer = _compared(desk, mine, capture)  # (2)
-        except (ClaimRefused, CredentialError) as error:
-            with desk.vault.store.writing() as tx:
-                return settle(tx, mine, desk.vault.clock(), error=error.code)
-        desk.decided(answer.decision)
-        outcome, now = answer.decision.outcome, desk.vault.clock()
-        report = _report(desk, mine, answer, now)
-        photos = capture.photos(mine.wanted.against) if outcome is not Outcome.INCONCLUSIVE else {}
-        evidence = evidence_of(
-            desk.evidence_key, mine, photos, now, agreed=capture.agreed, subject_id=answer.about, report=report
+        require_unchecked(mine)
+        return conclude(desk, mine, capture)
+
+
+def conclude(
+    desk: Desk, mine: VerificationSession, capture: Capture, liveness: PadResult | None = None
+) -> VerificationSession:
+    """Compare a capture that was submitted to a session that is taken (2, 3). liveness: of a live capture; where it did not pass
+    nothing is opened and nothing compared. Raises what `submit` does."""
+    check_agreed(mine, agreed=capture.agreed)
+    try:
+        answer = _compared(desk, mine, capture, liveness)
+    except (ClaimRefused, CredentialError) as error:
+        with desk.vault.store.writing() as tx:
+            return settle(tx, mine, desk.vault.clock(), error=error.code)
+    desk.decided(answer.decision)
+    outcome, now = answer.decision.outcome, desk.vault.clock()
+    report = _report(desk, mine, answer, now)
+    photos = capture.photos(mine.wanted.against) if outcome is not Outcome.INCONCLUSIVE else {}
+    evidence = evidence_of(
+        desk.evidence_key, mine, photos, now, agreed=capture.agreed, subject_id=answer.about, report=report
+    )
+    with keeping(desk.vault, evidence) as keep, desk.vault.store.writing() as tx:
+        if answer.about is not None:
+            require_agreement(tx, answer.about, mine.wanted.purpose)
+        if liveness is not None:
+            count_failure(tx, mine, liveness, now)
+        asked = liveness is not None and challenged(liveness)
+        free = outcome is Outcome.INCONCLUSIVE and not asked and len(tx.sessions.reports(mine.id)) < INCONCLUSIVE_MAX
+        settled = settle(
+            tx,
+            mine,
+            now,
+            done=SessionStatus.VERIFIED if outcome is Outcome.MATCH else None,
+            error=None if outcome is Outcome.MATCH else _lacking(report, liveness),
+            attempts=0 if free else 1,
+            kept=evidence is not None,
         )
-        with keeping(desk.vault, evidence) as keep, desk.vault.store.writing() as tx:  # (3)
-            if answer.about is not None:
-                require_agreement(tx, answer.about, mine.wanted.purpose)
-            free = outcome is Outcome.INCONCLUSIVE and len(tx.sessions.reports(mine.id)) < INCONCLUSIVE_MAX
-            settled = settle(
-                tx,
-                mine,
-                now,
-                done=SessionStatus.VERIFIED if outcome is Outcome.MATCH else None,
-                error=None if outcome is Outcome.MATCH else _lacking(report),
-                attempts=0 if free else 1,
-                kept=evidence is not None,
-            )
-            tx.sessions.add_report(report)
-            keep(tx)
-        return settled
+        tx.sessions.add_report(report)
+        keep(tx)
+    return settled
+
+
+def require_unchecked(session: AnySession) -> None:
+    """Raises LivenessRequired where photos that were uploaded are not enough."""
+    if session.wanted.liveness is LivenessPolicy.REQUIRED:
+        raise LivenessRequired("this session needs a live capture; open its page, or connect to `/live`")
+
+
+def challenged(liveness: PadResult) -> bool:
+    """Whether a live capture that did not pass had asked for something: then it costs an attempt, or one could try for ever."""
+    return liveness.status is not PadStatus.PASSED and liveness.reasons != (PadReason.NOT_POSITIONED,)
+
+
+def count_failure(tx: Transaction, session: AnySession, liveness: PadResult, now: datetime) -> None:
+    """Count a live capture that did not pass."""
+    if challenged(liveness):
+        for key in failure_keys(session.id, session.wanted.subject_id):
+            tx.failures.add(key, now)
+
+
+def lacking(liveness: PadResult) -> str:
+    """What is told to the client of a live capture that did not pass: not by what an attack was known."""
+    return LIVENESS_FAILED if liveness.status is PadStatus.FAILED else liveness.reasons[0].value
 
 
 @contextmanager
@@ -96,8 +153,15 @@ def taken(desk: Desk, session_id: str, secret: str, kind: type[W]) -> Iterator[H
     if not isinstance(session.wanted, kind):
         raise ClientSecretRefused("this is the secret of another kind of session")
     mine = cast("HostedSession[W]", take(desk, session_id))
-    try:
+    with given_back(desk, mine):
         yield mine
+
+
+@contextmanager
+def given_back(desk: Desk, mine: AnySession) -> Iterator[None]:
+    """Gives a session that is taken back, without loss of an attempt, when the block raises."""
+    try:
+        yield
     except BaseException as error:
         with suppress(VisavisError), desk.vault.store.writing() as tx:
             settle(tx, mine, desk.vault.clock(), error=getattr(error, "code", "fault"), attempts=0)
@@ -115,8 +179,15 @@ class _Answer:
     issuer: str | None = None
 
 
-def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _Answer:
+def _compared(desk: Desk, session: VerificationSession, capture: Capture, liveness: PadResult | None) -> _Answer:
     """Step (2)."""
+    if liveness is not None and liveness.status is not PadStatus.PASSED:
+        return _Answer(desk.models.current.not_compared(session.wanted.policy, liveness), session.wanted.subject_id)
+    answer = _against(desk, session, capture)
+    return replace(answer, decision=replace(answer.decision, liveness=liveness))
+
+
+def _against(desk: Desk, session: VerificationSession, capture: Capture) -> _Answer:
     wanted, probe = session.wanted, Probe(capture.frames)
     match wanted.against:
         case Against.SUBJECT:
@@ -160,8 +231,10 @@ def _compared(desk: Desk, session: VerificationSession, capture: Capture) -> _An
             return _Answer(verify(reference=capture.reference, probe=capture.frames, policy=wanted.policy))
 
 
-def _lacking(report: Report) -> str:
+def _lacking(report: Report, liveness: PadResult | None) -> str:
     """What was wrong with a photo, the probe first; where nothing was, why the decision is what it is."""
+    if liveness is not None and liveness.status is not PadStatus.PASSED:
+        return lacking(liveness)
     reasons = report.decision["reasons"]
     return str([*reasons["probe"], *reasons["reference"], *reasons["pair"]][0])
 
@@ -185,7 +258,7 @@ def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: date
         "nonce": wanted.nonce,
         "outcome": plain["outcome"],
         "policy": {name: plain["policy"][name] for name in ("name", "fmr_target", "version", "extrapolated")},
-        "liveness": plain["liveness"],
+        "liveness": {name: plain["liveness"][name] for name in ("status", "method", "reasons")},
     }
     said = {name: value for name, value in claims.items() if value is not None}
     return Report(report_id, session.id, answer.about, now, plain, sign_report(said, desk.signer))

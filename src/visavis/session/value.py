@@ -32,6 +32,13 @@ def check_purpose(purpose: str) -> str:
     return purpose
 
 
+def check_locale(locale: str) -> str:
+    """A language by BCP 47. Raises InputInvalid for a text that names none."""
+    if not _LOCALE.fullmatch(locale) or len(locale) > 35:
+        raise InputInvalid(f"expected a locale such as `en` or `pt-BR`, got {locale!r}")
+    return locale
+
+
 def check_url(url: str) -> str:
     """An address of the web. Raises InputInvalid for what is none; where it leads is not looked at."""
     try:
@@ -88,9 +95,8 @@ class ConsentText:
             raise ConsentInvalid("expected the SHA-256 of the consent's text, in hex")
         if not 0 < len(self.version) <= _TEXT_MAX or not self.version.isprintable():
             raise ConsentInvalid("the consent's text needs a version, of 200 characters at most")
-        if not _LOCALE.fullmatch(self.locale) or len(self.locale) > 35:
-            raise ConsentInvalid(f"expected a locale such as `en` or `pt-BR`, got {self.locale!r}")
         try:
+            check_locale(self.locale)
             check_purpose(self.purpose)
         except InputInvalid as error:
             raise ConsentInvalid(str(error)) from None

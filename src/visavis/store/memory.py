@@ -22,7 +22,7 @@ from visavis.session import (
     Subject,
     Transaction,
 )
-from visavis.store.memory_service import Answers, ApiKeys, EvidenceBox, Outbox, Sessions
+from visavis.store.memory_service import Answers, ApiKeys, EvidenceBox, Failures, Outbox, Sessions
 from visavis.store.undo import Table
 from visavis.template import SHRED_BYTES, Secret
 
@@ -38,6 +38,7 @@ class MemoryStore:
         evidence, attempts, audit = EvidenceBox(), Attempts(), Audit()
         subjects = Subjects(consents, references, credentials, evidence)
         keys, sessions, checks, outbox, answers = ApiKeys(), Sessions(evidence), KeyChecks(), Outbox(), Answers()
+        failures = Failures()
         self._transaction = Transaction(
             subjects,
             consents,
@@ -51,6 +52,7 @@ class MemoryStore:
             outbox,
             answers,
             evidence,
+            failures,
         )
         self._tables: tuple[Table[Any, Any], ...] = (
             subjects.rows,
@@ -69,6 +71,7 @@ class MemoryStore:
             outbox.sites,
             answers.rows,
             evidence.rows,
+            failures.rows,
         )
 
     @contextmanager

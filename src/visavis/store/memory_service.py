@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from typing import TypeVar
 
 from visavis.session import (
@@ -135,6 +136,26 @@ class Sessions:
         for session in list(sessions):
             self.redact(session.id)
             del self.rows[session.id]
+
+
+class Failures:
+    """See the Protocol."""
+
+    def __init__(self) -> None:
+        self.rows: Table[tuple[bytes, int], datetime] = Table()
+        self._numbers = count()
+
+    def add(self, key: bytes, at: datetime) -> None:
+        """See the Protocol."""
+        self.rows[key, next(self._numbers)] = at
+
+    def of(self, key: bytes) -> Sequence[datetime]:
+        """See the Protocol."""
+        return sorted(at for (mine, _), at in self.rows.items() if mine == key)
+
+    def prune(self, *, before: datetime) -> None:
+        """See the Protocol."""
+        self.rows.drop(*[each for each, at in self.rows.items() if at < before])
 
 
 class Outbox:

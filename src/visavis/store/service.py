@@ -28,6 +28,7 @@ from sqlalchemy import (
 from visavis.session import (
     OPEN,
     Against,
+    Alternative,
     Answer,
     AnySession,
     ApiKey,
@@ -38,6 +39,7 @@ from visavis.session import (
     EvidenceTerms,
     Happening,
     HostedSession,
+    LivenessPolicy,
     Payment,
     Report,
     Scope,
@@ -167,6 +169,23 @@ class Sessions(Repository):
             Report(row.id, row.session_id, row.subject_id, row.created_at, json.loads(row.decision), row.jws)
             for row in self.connection.execute(chosen)
         ]
+
+
+class Failures(Repository):
+    """See the Protocol."""
+
+    def add(self, key: bytes, at: datetime) -> None:
+        """See the Protocol."""
+        self.connection.execute(insert(t.failures).values(key=key, at=at))
+
+    def of(self, key: bytes) -> Sequence[datetime]:
+        """See the Protocol."""
+        c = t.failures.c
+        return self.connection.execute(select(c.at).where(c.key == key).order_by(c.at)).scalars().all()
+
+    def prune(self, *, before: datetime) -> None:
+        """See the Protocol."""
+        self.connection.execute(delete(t.failures).where(t.failures.c.at < before))
 
 
 class Outbox(Repository):
@@ -382,7 +401,8 @@ def _session_values(session: AnySession) -> dict[str, Any]:
     wanted = asdict(session.wanted)
     return {
         **values_of(session, "id", "application", "attempts_left", "created_at", "expires_at", "secret_hash"),
-        **values_of(session, "evidence_kept", "return_url", "last_error", "lease", "leased_until", "redacted_at"),
+        **values_of(session, "evidence_kept", "return_url", "last_error", "lease", "leased_until", "interruptions"),
+        "redacted_at": session.redacted_at,
         "kind": session.wanted.kind,
         "evidence": None if session.evidence is None else json.dumps(asdict(session.evidence)),
         "subject_id": wanted.pop("subject_id"),
@@ -393,6 +413,8 @@ def _session_values(session: AnySession) -> dict[str, Any]:
 
 def _session(row: Row[Any]) -> AnySession:
     values = {**json.loads(row.wanted), "subject_id": row.subject_id}
+    values["liveness"] = LivenessPolicy(values["liveness"])
+    values["alternatives"] = tuple(map(Alternative, values["alternatives"]))
     wanted: Any
     if row.kind == Wanted.kind:
         payment = values.pop("payment")
@@ -415,5 +437,6 @@ def _session(row: Row[Any]) -> AnySession:
         last_error=row.last_error,
         lease=row.lease,
         leased_until=row.leased_until,
+        interruptions=row.interruptions,
         redacted_at=row.redacted_at,
     )

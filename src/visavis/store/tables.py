@@ -169,12 +169,23 @@ sessions = Table(
     Column("last_error", String(64)),
     Column("lease", LargeBinary(16)),
     Column("leased_until", Moment),
+    Column("interruptions", SmallInteger, nullable=False),
     Column("redacted_at", Moment),
     sqlite_with_rowid=False,
 )
 Index("ix_sessions_application", sessions.c.application, sessions.c.kind, sessions.c.created_at, sessions.c.id)
 _OPEN = sessions.c.status.in_(["requires_input", "processing"])
 Index("ix_sessions_open", sessions.c.expires_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
+
+failures = Table(
+    "capture_failures",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("key", LargeBinary(32), nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+"""Live captures that did not pass, by whom they are counted for."""
+Index("ix_capture_failures_key", failures.c.key, failures.c.at)
 
 reports = Table(
     "verification_reports",

@@ -22,4 +22,5 @@ def transaction(connection: Connection) -> Transaction:
         s.Outbox(connection),
         s.Answers(connection),
         s.EvidenceBox(connection),
+        s.Failures(connection),
     )

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("last_error", sa.String(length=64), nullable=True),
         sa.Column("lease", sa.LargeBinary(length=16), nullable=True),
         sa.Column("leased_until", sa.BigInteger(), nullable=True),
+        sa.Column("interruptions", sa.SmallInteger(), nullable=False),
         sa.Column("redacted_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_sessions"),
         sqlite_with_rowid=False,
@@ -61,6 +62,15 @@ def upgrade() -> None:
         sqlite_where=still_open,
         postgresql_where=still_open,
     )
+    op.create_table(
+        "capture_failures",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_capture_failures"),
+    )
+    op.create_index("ix_capture_failures_at", "capture_failures", ["at"], unique=False)
+    op.create_index("ix_capture_failures_key", "capture_failures", ["key", "at"], unique=False)
     op.create_table(
         "verification_reports",
         sa.Column("id", sa.String(length=64), nullable=False),
