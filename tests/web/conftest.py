@@ -1,0 +1,106 @@
+import json
+import socket
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from math import radians
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+
+from tests.acting import jpeg
+from tests.api import Running, running
+from tests.api.conftest import api_key, desk, metrics
+from tests.conftest import pixels
+from tests.session.conftest import MakeVault, clock, make_vault
+from tests.web import CHROMIUM
+from visavis.api import Service
+from visavis.api.courier import Courier
+from visavis.api.metrics import Metrics
+from visavis.api.service import Rates, Room
+from visavis.evaluation.heads import FaceRelief, Height, Pose, Surface, flat
+from visavis.session import Desk, Models, Vault
+from visavis.template import FileKeys
+from visavis.verifier import Verifier
+
+__all__ = ["api_key", "clock", "desk", "make_vault", "metrics"]
+USUAL = ("--no-sandbox", "--disable-gpu", "--mute-audio")
+ALLOWED = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+
+
+@pytest.fixture
+def vault(make_vault: MakeVault) -> Vault:
+    return make_vault("sqlite")
+
+
+@pytest.fixture
+def server(vault: Vault, desk: Desk, verifier: Verifier, metrics: Metrics) -> Iterator[Running]:
+    """The service with its real models, at its own address."""
+    assert isinstance(vault.keys, FileKeys)
+    keys = vault.keys
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    service = Service(
+        desk=replace(desk, models=Models(verifier)),
+        base_url=f"http://127.0.0.1:{port}",
+        room=Room(8),
+        public_keys=lambda: keys.public_keys("report"),
+        courier=Courier(vault, metrics, allow_private=True),
+        metrics=metrics,
+        rates=Rates(by_address=10_000),
+    )
+    with running(service, port=port) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture
+def browse(playwright: Playwright) -> Iterator[Callable[..., BrowserContext]]:
+    """Opens a browser with such a camera. film: a Motion-JPEG file that it shows, over and over."""
+    opened: list[Browser] = []
+
+    def browse(*switches: str, film: Path | None = None, allowed: bool = True, **context: Any) -> BrowserContext:
+        shown = () if film is None else (f"--use-file-for-fake-video-capture={film}",)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*USUAL, *(ALLOWED if allowed else ()), *shown, *switches]
+        )
+        opened.append(browser)
+        return browser.new_context(**{"locale": "en", "viewport": LAPTOP, "reduced_motion": "reduce", **context})
+
+    yield browse
+    for each in opened:
+        each.close()
+
+
+@cache
+def pictures(verifier: Verifier, name: str, *, print_: bool = False) -> dict[str, bytes]:
+    """A person, or a print of them, by yaw and pitch in degrees."""
+    surface = surface_of(verifier, name, flat if print_ else FaceRelief())
+    angles = [(yaw, 0) for yaw in range(-27, 28, 3)] + [(0, pitch) for pitch in range(3, 19, 3)]
+    return {
+        f"{yaw},{pitch}": jpeg(surface.draw(Pose(radians(yaw), radians(pitch)), eyes_px=110.0, size_px=(480, 640)))
+        for yaw, pitch in angles
+    }
+
+
+def surface_of(verifier: Verifier, name: str, height: Height) -> Surface:
+    photo = pixels(name, "studio_portrait", 700)
+    face = verifier.acquire(photo).report.face
+    assert face is not None
+    return Surface(photo, face.landmarks_px, height)
+
+
+def injection(verifier: Verifier, name: str = "P001", *, print_: bool = False) -> str:
+    """The script that replaces a page's camera."""
+    script = (Path(__file__).parent / "injection.js").read_text()
+    packed = {angles: b64encode(data).decode() for angles, data in pictures(verifier, name, print_=print_).items()}
+    return script.replace("/* pictures */ {}", json.dumps(packed))
