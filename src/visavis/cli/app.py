@@ -14,6 +14,7 @@ from visavis._version import __version__
 from visavis.cli.audit import audit
 from visavis.cli.batch import batch
 from visavis.cli.calibrate import calibrate
+from visavis.cli.capture import capture
 from visavis.cli.common import printable
 from visavis.cli.credential import credential
 from visavis.cli.demo import demo
@@ -38,13 +39,14 @@ def app() -> None:
     """Is this the person they claim to be? One-to-one face verification.
 
     \b
-    Exit codes of `verify`:  0 match   1 no match   2 inconclusive   3 fault or wrong use   (also `claim renew`)
+    Exit codes of `verify`:  0 match   1 no match   2 inconclusive   3 fault or wrong use   (also `capture`, `claim renew`)
     Exit codes of the rest:  0 done    3 fault or wrong use
     """
 
 
 for command in (
     verify,
+    capture,
     batch,
     init,
     enrol,

@@ -12,6 +12,7 @@ import click
 from visavis.errors import ImageTooLarge, InputInvalid, ManifestInvalid, OutputUnwritable
 
 if TYPE_CHECKING:
+    from visavis.pad import PassiveNetwork
     from visavis.session import Models
     from visavis.settings import Settings
     from visavis.verifier import Verifier
@@ -90,6 +91,20 @@ def make_models(engine: str | None, threads: int | None, model: Path | None, *, 
     with ExitStack() as closing:
         first, *others = [closing.enter_context(_verifier(each, in_hand)) for each in (current, *older)]
         yield Models(first, others)
+
+
+def make_passive(models: "Models", manifest: Path | None) -> "PassiveNetwork | None":
+    """The model that looks at single frames of live captures, ready to: as named, or as configured; None where neither is."""
+    from visavis.pad import PassiveNetwork
+    from visavis.settings import Settings
+    from visavis.weights import read_manifest
+
+    manifest = manifest or Settings.read().pad_model
+    if manifest is None:
+        return None
+    passive = PassiveNetwork(models.current.store, read_manifest(manifest, "presentation_attack_detection"))
+    passive.load()  # what is wrong with it is told now
+    return passive
 
 
 def _verifier(chosen: "Settings", in_hand: int = 3) -> "Verifier":

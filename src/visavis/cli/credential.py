@@ -18,12 +18,14 @@ from visavis.cli.installation import (
     CodeFile,
     Consenting,
     Opened,
+    Photos,
     consent_options,
     enrolling,
     folder_option,
     opened,
     read_code,
 )
+from visavis.cli.live import Filming, filming_options
 from visavis.errors import InputInvalid
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def credential() -> None:
 
 @credential.command()
 @click.argument("subject")
-@click.argument("photos", nargs=-1, required=True)
+@click.argument("photos", nargs=-1)
+@filming_options
 @consent_options
 @click.option(
     "--valid-days",
@@ -76,6 +79,7 @@ def credential() -> None:
 def issue(
     subject: str,
     photos: tuple[str, ...],
+    filming: Filming | None,
     consenting: Consenting,
     valid_days: int,
     out: Path,
@@ -87,7 +91,7 @@ def issue(
     threads: int | None,
     model: Path | None,
 ) -> int:
-    """Issue a face credential to SUBJECT from one to five PHOTOS of them.
+    """Issue a face credential to SUBJECT from one to five PHOTOS of them, or live, with --camera.
 
     Consent and photos are treated as at enrolment. Neither the credential nor its holder's secret is kept.
     """
@@ -95,7 +99,7 @@ def issue(
 
     if no_holder_secret == (holder_out is not None):
         raise click.UsageError("name a file with --holder-out, or decide for --no-holder-secret")
-    code, holder_code = CodeFile(out), CodeFile(holder_out)
+    code, holder_code, wanted = CodeFile(out), CodeFile(holder_out), Photos(photos, filming)
     with opened(folder) as place:
         issuer = own_issuer(place)
         keys = place.keys
@@ -103,10 +107,15 @@ def issue(
         with (
             code.reserved() as write,
             holder_code.reserved() as write_holder,
-            enrolling(place.vault, subject, photos, consenting, replace=True, engine=(engine, threads, model)) as (
-                enrolment,
-                _,
-            ),
+            enrolling(
+                place.vault,
+                subject,
+                wanted,
+                consenting,
+                replace=True,
+                as_json=as_json,
+                engine=(engine, threads, model),
+            ) as (enrolment, captured),
         ):
             issued, holder = issue_credential(
                 place.vault,
@@ -121,9 +130,10 @@ def issue(
                     write_holder(holder.text())
     told = {**_plain(issued), "code": str(out), "holder_code": None if holder_out is None else str(holder_out)}
     if as_json:
-        print_json(told)
+        print_json(told | captured.live())
     else:
         click.echo(printable(f"issued {issued.cti.hex()} to {subject}, valid until {issued.expires_at:%Y-%m-%d}"))
+        captured.tell()
         code.show("", "credential")
         if holder_out is not None:
             holder_code.show("", "holder's secret")

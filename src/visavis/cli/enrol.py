@@ -15,6 +15,7 @@ from visavis.cli.common import (
 from visavis.cli.installation import (
     CodeFile,
     Consenting,
+    Photos,
     consent_options,
     enrolling,
     folder_option,
@@ -23,12 +24,14 @@ from visavis.cli.installation import (
     qr_option,
     read_code,
 )
+from visavis.cli.live import Filming, filming_options
 from visavis.cli.verify import CODES, tell
 
 
 @click.command()
 @click.argument("subject")
-@click.argument("photos", nargs=-1, required=True)
+@click.argument("photos", nargs=-1)
+@filming_options
 @consent_options
 @click.option("--replace", is_flag=True, help="Replace the reference that the subject has for this purpose.")
 @qr_option
@@ -38,6 +41,7 @@ from visavis.cli.verify import CODES, tell
 def enrol(
     subject: str,
     photos: tuple[str, ...],
+    filming: Filming | None,
     consenting: Consenting,
     replace: bool,
     qr: Path | None,
@@ -47,20 +51,25 @@ def enrol(
     threads: int | None,
     model: Path | None,
 ) -> int:
-    """Enrol SUBJECT, your name for a person, from one to five PHOTOS of them.
+    """Enrol SUBJECT, your name for a person, from one to five PHOTOS of them, or live, with --camera.
 
-    The consent is recorded first. Bad photos are refused with their reasons; the others must agree with each other. The claim
-    is handed out once: give it to the subject and keep no copy, for nothing opens the reference without it. Exit code: 0 done,
-    3 fault or wrong use.
+    The consent is recorded first, and only then a camera opens. Bad photos are refused with their reasons; the others must agree
+    with each other; of a live capture that does not pass nothing is taken. The claim is handed out once: give it to the subject
+    and keep no copy, for nothing opens the reference without it. Exit code: 0 done, 3 fault or wrong use.
     """
-    code = CodeFile(qr)
+    code, wanted = CodeFile(qr), Photos(photos, filming)
     with (
         opened(folder) as place,
         code.reserved() as write,
-        enrolling(place.vault, subject, photos, consenting, replace=replace, engine=(engine, threads, model)) as (
-            enrolment,
-            reports,
-        ),
+        enrolling(
+            place.vault,
+            subject,
+            wanted,
+            consenting,
+            replace=replace,
+            as_json=as_json,
+            engine=(engine, threads, model),
+        ) as (enrolment, captured),
     ):
         captures = enrolment.captures
         with enrolment.finish() as claim:
@@ -73,16 +82,15 @@ def enrol(
                 "subject": person.id,
                 "record": record,
                 "captures": captures,
-                "photos": [
-                    {"photo": photo, "reasons": [reason.value for reason in report.reasons]}
-                    for photo, report in zip(photos, reports, strict=True)
-                ],
+                "photos": captured.photos(),
+                **captured.live(),
                 "claim": text if qr is None else None,
                 "qr": None if qr is None else str(qr),
             }
         )
         return 0
-    click.echo(printable(f"enrolled {subject} from {captures} of {len(photos)} photos, as {person.id}"))
+    click.echo(printable(f"enrolled {subject} from {captures} of {len(captured.names)} photos, as {person.id}"))
+    captured.tell()
     code.show(text, "claim")
     click.echo(
         "Give the claim to the subject and keep no copy: it opens the reference, and nothing else does.", err=True

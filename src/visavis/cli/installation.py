@@ -2,8 +2,8 @@
 
 import os
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from visavis.cli.common import make_verifier, printable, read_photo, read_text, reason_in_words
+from visavis.cli.live import Filming, liveness_in_words
 from visavis.errors import CodeUnreadable, EnrolmentIncomplete, InputInvalid, OutputUnwritable, SubjectUnknown
 
 if TYPE_CHECKING:
+    from visavis.pad import PadResult
     from visavis.session import CaptureReport, ConsentText, Enrolment, Subject, Vault
     from visavis.settings import Installation
     from visavis.template import FileKeys
@@ -142,32 +144,92 @@ def opened(folder: Path | None, database: str | None = None) -> Iterator[Opened]
         yield Opened(installation, vault, keys)
 
 
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """What a person is enrolled from: files, or a live capture."""
+
+    files: tuple[str, ...]
+    filming: Filming | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.files) == (self.filming is not None):
+            raise click.UsageError("give PHOTOS, or capture them live with --camera or --video")
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """The photos of an enrolment, and what was said of each. filming, liveness: of the live capture that they are from."""
+
+    names: Sequence[str]
+    reports: Sequence["CaptureReport"]
+    filming: Filming | None = None
+    liveness: "PadResult | None" = None
+
+    def photos(self) -> list[dict[str, Any]]:
+        """Each photo and why it was refused, for machines."""
+        return [
+            {"photo": name, "reasons": [reason.value for reason in report.reasons]}
+            for name, report in zip(self.names, self.reports, strict=True)
+        ]
+
+    def live(self) -> dict[str, Any]:
+        """What came of a live capture, for machines; nothing where there was none."""
+        if self.filming is None or self.liveness is None:
+            return {}
+        return {"source": self.filming.source, "liveness": self.liveness.to_dict()}
+
+    def tell(self) -> None:
+        """Say to people what came of a live capture."""
+        if self.filming is not None and self.liveness is not None:
+            click.echo(f"  {liveness_in_words(self.liveness)}")
+            self.filming.tell_reservation()
+
+
 @contextmanager
 def enrolling(
-    vault: "Vault", subject: str, photos: tuple[str, ...], consenting: Consenting, *, replace: bool, engine: Any
-) -> Iterator[tuple["Enrolment", list["CaptureReport"]]]:
-    """An enrolment in which the photos were captured, with what was said of each; who reads along is told of the refused."""
+    vault: "Vault",
+    subject: str,
+    photos: Photos,
+    consenting: Consenting,
+    *,
+    replace: bool,
+    as_json: bool,
+    engine: Any,
+) -> Iterator[tuple["Enrolment", Captured]]:
+    """An enrolment in which the photos were captured, with what was said of each; who reads along is told of the refused.
+
+    A camera opens when the consent is recorded, and not before. Raises EnrolmentIncomplete where the live capture did not pass.
+    """
     from visavis.session import CAPTURES_MAX, Enrolment
 
-    if len(photos) > CAPTURES_MAX:
+    if len(photos.files) > CAPTURES_MAX:
         raise click.UsageError(f"a reference is made of at most {CAPTURES_MAX} photos")
-    text, recorder, data = consenting.text(), consenting.recorder(), [read_photo(photo) for photo in photos]
-    with (
-        make_verifier(*engine) as verifier,
-        Enrolment.begin(
-            vault, verifier, subject=subject, consent=text, recorded_by=recorder, replace=replace
-        ) as enrolment,
-    ):
+    text, recorder, data = consenting.text(), consenting.recorder(), [read_photo(photo) for photo in photos.files]
+    if photos.filming is not None:
+        photos.filming.check()
+    with ExitStack() as ending:
+        verifier = ending.enter_context(make_verifier(*engine))
+        prepared = None if photos.filming is None else photos.filming.prepared(verifier)
+        enrolment = ending.enter_context(
+            Enrolment.begin(vault, verifier, subject=subject, consent=text, recorded_by=recorder, replace=replace)
+        )
+        names, liveness = photos.files, None
+        if photos.filming is not None and prepared is not None:
+            live = photos.filming.capture(prepared, as_json=as_json)
+            if live.pad.status.value != "passed":
+                raise EnrolmentIncomplete(f"nothing was captured: {liveness_in_words(live.pad)}")
+            data, liveness = list(live.frames), live.pad
+            names = tuple(f"picture {number} of the capture" for number in range(1, len(data) + 1))
         reports = [enrolment.capture(photo) for photo in data]
-        for photo, report in zip(photos, reports, strict=True):
+        for name, report in zip(names, reports, strict=True):
             for reason in report.reasons:
                 words = _UNLIKE if reason == "frames_disagree" else reason_in_words(reason)
-                click.echo(printable(f"{photo}: refused: {words}"), err=True)
+                click.echo(printable(f"{name}: refused: {words}"), err=True)
         if any("frames_disagree" in report.reasons for report in reports):
             raise EnrolmentIncomplete(
                 "the photos do not all show one person as they look today; which of them is meant is not guessed"
             )
-        yield enrolment, reports
+        yield enrolment, Captured(names, reports, photos.filming, liveness)
 
 
 def subject_named(vault: "Vault", name: str) -> "Subject":

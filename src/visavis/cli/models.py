@@ -1,12 +1,16 @@
 """`visavis models`: what the models are, and where each file was found."""
 
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from visavis.cli.common import json_option, print_json, printable, settings
 from visavis.errors import ModelError
+
+if TYPE_CHECKING:
+    from visavis.weights import PadContract
 
 
 @click.command()
@@ -17,12 +21,16 @@ def models(as_json: bool, fetch: bool) -> int:
 
     Exit code 3 when a file is missing or is not the published one.
     """
-    from visavis.weights import ModelCard, Places, locate, read, read_manifest, shipped_cards
+    from visavis.weights import ModelCard, Places, Purpose, locate, read, read_manifest, shipped_cards
     from visavis.weights import fetch as fetch_upstream
 
     chosen = settings(None, None, None)
     places = Places(folder=chosen.models, cache=chosen.cache)
-    cards = [*shipped_cards(), *([read_manifest(chosen.model)] if chosen.model else [])]
+    brought: tuple[tuple[Path | None, Purpose], ...] = (
+        (chosen.model, "face_embedding"),
+        (chosen.pad_model, "presentation_attack_detection"),
+    )
+    cards = [*shipped_cards(), *(read_manifest(path, purpose) for path, purpose in brought if path)]
 
     def status(card: ModelCard) -> dict[str, Any]:
         try:
@@ -77,11 +85,23 @@ def _tell(card: Any, state: dict[str, Any]) -> None:
         ("provenance", _plain_text(card.provenance)),
         ("training data", _plain_text(card.training_data)),
         ("input", f"{card.input.size_px[1]} × {card.input.size_px[0]} px, {card.input.colour}"),
+        *(() if card.pad is None else _pad_rows(card.pad)),
     ):
         table.add_row(name, value)
     console = Console()
     console.print(table)
     console.print()
+
+
+def _pad_rows(pad: "PadContract") -> tuple[tuple[str, str], ...]:
+    measure = "the face's box" if pad.crop.of == "box" else "the distance of the eyes"
+    how = " and upright" if pad.crop.upright else ", kept inside the frame" if pad.crop.keep_inside else ""
+    return (
+        ("crop", f"{pad.crop.times:g} times {measure}{how}"),
+        ("threshold", f"{pad.threshold:g}, set on {_plain_text(pad.dataset)}, {_plain_text(pad.date)}"),
+        ("APCER", _plain_text(pad.apcer)),
+        ("BPCER", _plain_text(pad.bpcer)),
+    )
 
 
 def _plain_text(text: str) -> str:

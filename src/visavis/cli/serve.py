@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from visavis.cli.against import named_trust
-from visavis.cli.common import FILE, engine_options, json_option, make_models, print_json
+from visavis.cli.common import FILE, engine_options, json_option, make_models, make_passive, print_json
 from visavis.cli.credential import own_issuer
 from visavis.cli.evidence import read_public
 from visavis.cli.installation import Opened, folder_option, opened
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from visavis.decision import Decision
+    from visavis.pad import PassiveModel
     from visavis.session import Desk, Models, Trust
     from visavis.template import FileKeys
 
@@ -132,6 +133,12 @@ class Others:
     metavar="FILE",
     help="Verifier key that its credentials are made for.  [default: the installation's own]",
 )
+@click.option(
+    "--pad-model",
+    type=FILE,
+    metavar="FILE",
+    help="Manifest (TOML) of a model that looks at single frames of live captures, besides.  [env VISAVIS_PAD_MODEL]",
+)
 @click.option("--traces", is_flag=True, help="Send traces by OpenTelemetry, as the variables OTEL_EXPORTER_OTLP_… say.")
 @folder_option
 @engine_options
@@ -149,6 +156,7 @@ def serve(
     issuers: tuple[Path, ...],
     status_lists: tuple[Path, ...],
     verifier_keys: tuple[Path, ...],
+    pad_model: Path | None,
     traces: bool,
     folder: Path | None,
     engine: str | None,
@@ -183,9 +191,10 @@ def serve(
     others = Others(issuers, status_lists, verifier_keys)
     with opened(folder, database) as place, make_models(engine, threads, model, in_hand=_IN_HAND) as models:
         models.current.policy_for("1e-4")  # a model without a calibration table is told now
+        passive = make_passive(models, pad_model)
         metrics = Metrics()
         service = Service(
-            make_desk(place, models, reached, metrics.decided, evidence_key, others),
+            make_desk(place, models, reached, metrics.decided, evidence_key, others, passive),
             reached,
             Room(photos_waiting or 8 * models.current.threads),
             lambda: place.keys.public_keys("report"),
@@ -222,6 +231,7 @@ def make_desk(
     decided: "Callable[[Decision], None]" = lambda _: None,
     evidence_key: bytes | None = None,
     others: Others | None = None,
+    passive: "PassiveModel | None" = None,
 ) -> "Desk":
     """What sessions are conducted with: where the installation has an issuer's name, with its own credentials too, and with those
     of the other issuers that are named."""
@@ -253,6 +263,7 @@ def make_desk(
         issuing=issuing,
         status_list=None if fresh is None else fresh.current,
         evidence_key=evidence_key,
+        passive=passive,
         decided=decided,
     )
 

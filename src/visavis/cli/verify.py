@@ -1,13 +1,13 @@
 """`visavis verify REFERENCE PROBE`, and PROBE alone against a claim or a credential."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from visavis.cli.against import Against
+from visavis.cli.against import Against, against_options
 from visavis.cli.common import (
     engine_options,
     json_option,
@@ -20,7 +20,7 @@ from visavis.cli.common import (
     read_photo,
     reason_in_words,
 )
-from visavis.cli.installation import folder_option, purpose_option
+from visavis.cli.live import liveness_in_words
 from visavis.errors import VisavisError
 
 if TYPE_CHECKING:
@@ -40,36 +40,7 @@ _COLOURS = {"match": "green", "no_match": "red", "inconclusive": "yellow"}
     metavar="FILE",
     help="A further frame of the capture that PROBE is from; up to nine may be given. They are fused into one probe.",
 )
-@click.option("--claim", metavar="FILE", help="Claim of an enrolled reference: its text, or a photo of its code.")
-@click.option("--subject", metavar="NAME", help="Whose claim it must be.")
-@click.option("--credential", metavar="FILE", help="Face credential: its text, or a photo of its code.")
-@click.option("--holder", metavar="FILE", help="The credential holder's secret: its text, or a photo of its code.")
-@purpose_option
-@click.option(
-    "--issuer",
-    "issuers",
-    type=click.Path(dir_okay=False, path_type=Path),
-    multiple=True,
-    metavar="FILE",
-    help="Issuer whose credentials are trusted.  [default: the folder's own]",
-)
-@click.option(
-    "--status-list",
-    "status_lists",
-    type=click.Path(dir_okay=False, path_type=Path),
-    multiple=True,
-    metavar="FILE",
-    help="Status list, not older than a day.  [default: the folder's own]",
-)
-@click.option(
-    "--verifier-key",
-    "verifier_keys",
-    type=click.Path(dir_okay=False, path_type=Path),
-    multiple=True,
-    metavar="FILE",
-    help="Verifier key that credentials are made for.  [default: the folder's own]",
-)
-@folder_option
+@against_options
 @policy_option
 @json_option
 @click.option(
@@ -83,15 +54,7 @@ def verify(
     reference: str | None,
     probe: str | None,
     frames: tuple[str, ...],
-    claim: str | None,
-    subject: str | None,
-    credential: str | None,
-    holder: str | None,
-    purpose: str,
-    issuers: tuple[Path, ...],
-    status_lists: tuple[Path, ...],
-    verifier_keys: tuple[Path, ...],
-    folder: Path | None,
+    against: Against | None,
     policy: str,
     as_json: bool,
     explain: Path | None,
@@ -104,34 +67,13 @@ def verify(
     Both are files; `-` is standard input. With --claim or --credential there is no REFERENCE: the person must be the one who was
     enrolled, or to whom the credential was issued. Exit code: 0 match, 1 no match, 2 inconclusive, 3 fault or wrong use.
     """
-    by_claim, by_credential = (
-        {"--subject": subject},
-        {
-            "--holder": holder,
-            "--issuer": issuers,
-            "--status-list": status_lists,
-            "--verifier-key": verifier_keys,
-        },
-    )
-    unused = ({} if claim is not None else by_claim) | ({} if credential is not None else by_credential)
-    for option, value in unused.items():
-        if value:
-            needed = "--claim" if option in by_claim else "--credential"
-            raise click.UsageError(f"{option} says something only with {needed}; it would not be checked")
-    against_token = claim is not None or credential is not None
     if reference is None:
-        raise click.MissingParameter(param_hint="'PROBE'" if against_token else "'REFERENCE'", param_type="argument")
-    given = click.get_current_context().get_parameter_source("purpose")
-    if not against_token and given is not click.core.ParameterSource.DEFAULT:
-        raise click.UsageError("--purpose says something only with --claim or --credential; it would not be checked")
-    if against_token:
-        if claim is not None and credential is not None:
-            raise click.UsageError("give a claim or a credential, not both")
+        raise click.MissingParameter(param_hint="'REFERENCE'" if against is None else "'PROBE'", param_type="argument")
+    if against is not None:
         if probe is not None or explain is not None:
             raise click.UsageError(
                 "with a claim or a credential there is no photo of the reference, and nothing to explain"
             )
-        against = Against(claim, credential, holder, subject, purpose, issuers, status_lists, verifier_keys, folder)
         return _verify_against(against, (reference, *frames), policy, as_json, (engine, threads, model))
     if probe is None:
         raise click.MissingParameter(param_hint="'PROBE'", param_type="argument")
@@ -173,9 +115,9 @@ def _verify_against(
 ) -> int:
     """The same against a claim or a credential. A fault is told with the photo it lies in, if it lies in one."""
     try:
-        frames = [read_photo(path) for path in paths]
+        frames, codes = [read_photo(path) for path in paths], against.read()
         with make_models(*engine) as models:
-            decision, besides = against.verify(models, frames, policy)
+            decision, besides = against.verify(models, codes, frames, policy)
     except VisavisError as error:
         if as_json:
             fault = {"code": error.code, "message": str(error), "parameter": getattr(error, "parameter", None)}
@@ -185,10 +127,7 @@ def _verify_against(
         print_json(decision.to_dict() | besides)
     else:
         tell(decision)
-        if besides.get("subject"):
-            click.echo(f"  the claim is that of {besides['subject']}")
-        if besides.get("credential"):
-            click.echo(printable(f"  credential {besides['credential']} of {besides['issuer']}"))
+        tell_besides(besides)
     return CODES[decision.outcome]
 
 
@@ -221,7 +160,19 @@ def tell(decision: "Decision") -> None:
         click.echo(printable(f"  measured on {decision.calibration.dataset}, {decision.calibration.date}"))
     if decision.extrapolated:
         click.echo(f"  policy {decision.policy.name} rests on extrapolation: the data show no rate that low")
-    click.echo("  liveness was not checked: a photo of a photo would score the same")
+    if decision.liveness is None:
+        click.echo("  liveness was not checked: a photo of a photo would score the same")
+    else:
+        passed = decision.liveness.status.value == "passed"
+        click.echo(f"  {liveness_in_words(decision.liveness)}{'' if passed else '; nothing was compared'}")
+
+
+def tell_besides(besides: Mapping[str, Any]) -> None:
+    """Say to people what is known besides, of a claim or a credential."""
+    if besides.get("subject"):
+        click.echo(f"  the claim is that of {besides['subject']}")
+    if besides.get("credential"):
+        click.echo(printable(f"  credential {besides['credential']} of {besides['issuer']}"))
 
 
 def reasons_in_words(photo: "PhotoReport") -> list[str]:
