@@ -13,7 +13,9 @@ from visavis.errors import InputInvalid
 from visavis.settings import Installation, Settings, user_calibration
 from visavis.weights import ENGINES, user_cache_folder
 
-VARIABLES = tuple(f"VISAVIS_{name}" for name in ("MODEL", "MODELS", "CACHE", "ENGINE", "THREADS", "CALIBRATION"))
+VARIABLES = tuple(
+    f"VISAVIS_{name}" for name in ("MODEL", "PAD_MODEL", "MODELS", "CACHE", "ENGINE", "THREADS", "CALIBRATION")
+)
 
 
 class TestDefaults:
@@ -21,7 +23,13 @@ class TestDefaults:
     def test_nothing_needs_to_be_set(self, value: str | None) -> None:
         settings = Settings.read({} if value is None else dict.fromkeys(VARIABLES, value))
         assert settings == Settings(
-            model=None, models=None, cache=user_cache_folder(), engine="openvino", threads=None, calibration=None
+            model=None,
+            models=None,
+            cache=user_cache_folder(),
+            engine="openvino",
+            threads=None,
+            calibration=None,
+            pad_model=None,
         )
 
     def test_the_environment_is_read_when_none_is_given(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +47,13 @@ class TestDefaults:
 
 class TestPaths:
     def test_each_goes_where_it_belongs(self) -> None:
-        values = {"model": "m.toml", "models": "models", "cache": "cache", "calibration": "table.json"}
+        values = {
+            "model": "m.toml",
+            "pad_model": "pad.toml",
+            "models": "models",
+            "cache": "cache",
+            "calibration": "table.json",
+        }
         settings = Settings.read({f"VISAVIS_{name.upper()}": value for name, value in values.items()})
         assert {name: getattr(settings, name) for name in values} == {name: Path(v) for name, v in values.items()}
 
@@ -47,7 +61,7 @@ class TestPaths:
         assert Settings.read({"VISAVIS_CACHE": "none"}).cache is None
         assert Settings.read({"VISAVIS_CACHE": "./none"}).cache == Path("none")
 
-    @pytest.mark.parametrize("name", ["model", "models", "cache", "calibration"])
+    @pytest.mark.parametrize("name", ["model", "pad_model", "models", "cache", "calibration"])
     def test_a_home_is_found(self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("USERPROFILE", str(tmp_path))
@@ -65,7 +79,7 @@ class TestPaths:
 
     @pytest.mark.parametrize(
         "name",
-        ["VISAVIS_MODEL", "VISAVIS_MODELS", "VISAVIS_CACHE", "VISAVIS_CALIBRATION", "VISAVIS_OLDER_MODELS"],
+        [f"VISAVIS_{name}" for name in ("MODEL", "PAD_MODEL", "MODELS", "CACHE", "CALIBRATION", "OLDER_MODELS")],
     )
     def test_nobodys_home_is_refused(self, name: str) -> None:
         with pytest.raises(InputInvalid, match=name) as caught:

@@ -2,6 +2,7 @@
 
 VISAVIS_MODEL    manifest of another embedding model
 VISAVIS_OLDER_MODELS  manifests of models that references were made with before, as PATH lists folders
+VISAVIS_PAD_MODEL  manifest of a model that looks at single frames of live captures
 VISAVIS_MODELS   folder in which model files are looked for first
 VISAVIS_CACHE    folder for downloaded, folded and compiled models; `none` keeps none
 VISAVIS_ENGINE   openvino (default), onnxruntime or cuda
@@ -40,6 +41,7 @@ class Settings:
     threads: int | None
     calibration: Path | None = None
     older_models: tuple[Path, ...] = ()
+    pad_model: Path | None = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -59,6 +61,7 @@ class Settings:
             threads=int(threads) if threads else None,
             calibration=_path("VISAVIS_CALIBRATION", environment),
             older_models=_paths("VISAVIS_OLDER_MODELS", environment),
+            pad_model=_path("VISAVIS_PAD_MODEL", environment),
         )
 
 

@@ -122,6 +122,21 @@ class TestFollowing:
         assert follower.follow(np.zeros(SIZE_PX, dtype=np.uint8)) is None
         assert follower.follow(grey(first)) is None  # what is lost stays lost
 
+    def test_what_was_hidden_is_found_again(self, verifier: Verifier) -> None:
+        surface = surface_of(verifier, "P001", FaceRelief())
+        drawn = [grey(frame) for frame in frames(surface, Pose(radians(20)))]
+        face = face_in(verifier, frames(surface, Pose(radians(20)))[0])
+        follower = Follower(drawn[0], face)
+        x, y = (int(each) for each in face.landmarks_px[2])
+        drawn[2][y - 35 : y + 15, x - 30 : x + 40] = 128  # a hand before the nose
+        hidden, *seen = [follower.follow(frame) for frame in drawn[1:]][1:]
+        assert hidden is not None
+        assert np.isnan(hidden.tip).all()
+        assert all(view is not None and np.isfinite(view.tip).all() for view in seen[1:])
+        found = relief(seen, Axis.SIDEWAYS)
+        assert found is not None
+        assert 0.3 < found.tip < 0.7
+
     def test_nothing_of_it_is_shown(self, verifier: Verifier) -> None:
         surface = surface_of(verifier, "P001", FaceRelief())
         first, second = frames(surface, Pose(radians(10)), 2)

@@ -16,8 +16,6 @@ class Embedder:
     def __init__(self, store: ModelStore, card: ModelCard, precision: Precision = "fastest") -> None:
         self._card = card
         self._model = store.compile(card, precision=precision)
-        self._mean = np.asarray(card.input.mean, dtype=np.float32)[:, None, None]
-        self._scale = np.asarray(card.input.scale, dtype=np.float32)[:, None, None]
         (probe,) = self._vectors(np.zeros((1, 3, *card.input.size_px), dtype=np.float32))
         if probe.shape != (card.dimension,):
             raise ModelUnreadable(
@@ -38,12 +36,7 @@ class Embedder:
         """One embedding a face, in their order."""
         if not faces:
             return []
-        pixels = np.stack([face.pixels for face in faces])
-        if self._card.input.colour == "BGR":
-            pixels = pixels[..., ::-1]
-        batch = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32)
-        batch -= self._mean
-        batch *= self._scale
+        batch = self._card.input.batch(np.stack([face.pixels for face in faces]))
         return [self._embedding(vector) for vector in self._vectors(batch)]
 
     def _vectors(self, batch: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[np.ndarray]:

@@ -70,6 +70,10 @@ class Relief:
     side: int
 
 
+METHOD = "turns-1"
+"""How it was judged: raised whenever the same frames could be judged otherwise."""
+
+
 class PadStatus(StrEnum):
     """INCONCLUSIVE: the capture does not say, and another one may."""
 
@@ -106,16 +110,18 @@ class PadReason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PadResult:
     """The verdict on one capture (ISO/IEC 30107-1: presentation attack detection). reasons: none where it passed. turns: what
-    each turn told."""
+    each turn told. passive: id of the model that was to look at single frames besides."""
 
     status: PadStatus
     reasons: tuple[PadReason, ...]
     turns: tuple[Relief, ...]
+    passive: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: a few figures of geometry, by which nobody is known again."""
         return {
             "status": self.status.value,
+            "method": METHOD if self.passive is None else f"{METHOD}+{self.passive}",
             "reasons": [reason.value for reason in self.reasons],
             "turns": [
                 {

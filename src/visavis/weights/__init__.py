@@ -6,7 +6,16 @@ calibration table. Nothing is loaded whose SHA-256 is not the card's.
 
 from visavis.weights.cache import Cache, user_cache_folder
 from visavis.weights.calibration import Calibration, Condition, FalseMatchRate
-from visavis.weights.card import InputContract, ModelCard, Purpose, read_manifest, shipped_card, shipped_cards
+from visavis.weights.card import (
+    Crop,
+    InputContract,
+    ModelCard,
+    PadContract,
+    Purpose,
+    read_manifest,
+    shipped_card,
+    shipped_cards,
+)
 from visavis.weights.engine import ENGINES, CompiledModel, Engine, EngineName, Network, Precision, make_engine
 from visavis.weights.locate import Found, Places, fetch, locate, read, write_atomically
 from visavis.weights.store import ModelStore
@@ -18,6 +27,7 @@ __all__ = [
     "Calibration",
     "CompiledModel",
     "Condition",
+    "Crop",
     "Engine",
     "EngineName",
     "FalseMatchRate",
@@ -26,6 +36,7 @@ __all__ = [
     "ModelCard",
     "ModelStore",
     "Network",
+    "PadContract",
     "Places",
     "Precision",
     "Purpose",
