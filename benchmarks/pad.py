@@ -1,6 +1,6 @@
 """What the presentation attack detection makes of simulated captures: heads that turn, and attacks of each species.
 
-    python benchmarks/pad.py --photos FOLDER [--bona-fide 300] [--attacks 150] [--json figures.json] [--csv rows.csv]
+    python benchmarks/pad.py --photos FOLDER [--bona-fide 300] [--attacks 150] [--species NAME ...] [--json F] [--csv F]
 
 FOLDER has one folder a person. Their frontal photos are laid over reliefs (`visavis.evaluation.heads`) and turned before a camera
 that shakes, with noise, blur, drifting exposure, JPEG, late and lost frames, at 160 to 400 pixels across the face and 8 to 15
@@ -17,15 +17,15 @@ import csv
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
-from math import radians, sqrt
+from math import radians, sin, sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -33,11 +33,15 @@ from numpy.typing import NDArray
 
 from visavis.evaluation.heads import FaceRelief, Height, Pose, Surface, bent, flat, folded
 from visavis.face import Face, similarity, transform
-from visavis.pad import FRONTAL, Follower, PadResult, PadStatus, Step, judge, relief
+from visavis.pad import FRONTAL, SEQUENCES, PadResult, PadStatus, Step
+from visavis.session.live import LiveCapture
 from visavis.verifier import Verifier
 
 FACE_TO_EYES = 2.3
 """Width of a face over its inter-eye distance."""
+SIZE_PX = (480, 640)
+"""Height and width of a frame."""
+STEPS = tuple(step.value for step in Step)
 FRONTAL_MAX = 0.06
 """How far the tip of the nose may be from the middle of the eyes, in inter-eye distances, in a photo that is used."""
 Frame = NDArray[np.uint8]
@@ -68,28 +72,204 @@ class Camera:
             lost=random.uniform(0, 0.1),
         )
 
-    def taken(self, picture: Frame, exposure: float, random: np.random.Generator) -> Frame:
-        """What arrives of a picture."""
+    def taken(self, picture: Frame, exposure: float, random: np.random.Generator) -> bytes:
+        """What arrives of a picture, as a JPEG file."""
         seen = cv2.GaussianBlur(picture, (0, 0), self.blur_px) if self.blur_px > 0.3 else picture
-        lit = seen * (self.light * exposure)
-        noisy = lit + random.normal(0, self.noise / sqrt(self.light), picture.shape)
-        _, sent = cv2.imencode(
-            ".jpg", np.clip(noisy, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, self.quality]
-        )
-        return np.asarray(cv2.imdecode(sent, cv2.IMREAD_COLOR), dtype=np.uint8)
+        row, column = random.integers(0, 200, 2)
+        height, width = picture.shape[:2]
+        noise = _noise()[row : row + height, column : column + width]
+        deviation = self.noise / sqrt(self.light)
+        noisy = cv2.addWeighted(seen, self.light * exposure, noise, deviation, 0.0, dtype=cv2.CV_8U)
+        return cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, self.quality])[1].tobytes()
+
+
+@cache
+def _noise() -> NDArray[np.float32]:
+    """Of deviation 1, larger than a frame: each takes another part of it."""
+    return np.random.default_rng(1).standard_normal((SIZE_PX[0] + 200, SIZE_PX[1] + 200, 3), dtype=np.float32)
+
+
+class Actor(Protocol):
+    """Who, or what, is before the camera, and answers to what is asked for."""
+
+    def picture(self, code: str, at_s: float) -> Frame:
+        """What the camera sees at this time, later than all before. code: the guidance that was shown last."""
 
 
 @dataclass(frozen=True)
-class Species:
-    """A way to present something. height: of what is shown, drawn anew for each capture. turned: whether it is turned when a turn
-    is asked for. moved: how far it moves from frame to frame. still: one picture, again and again. reordered: the other turn."""
+class Stage:
+    """What a capture is made from. photo: (H, W, 3) BGR, with the landmarks of the face in it. other: another person's."""
 
-    height: Callable[[np.random.Generator], Height]
-    turned: bool = True
-    moved: float = 0.004
-    screen: bool = False
-    still: bool = False
-    reordered: bool = False
+    photo: Frame
+    landmarks_px: NDArray[np.float32]
+    other: Frame
+    other_landmarks_px: NDArray[np.float32]
+    eyes_px: float
+    head: FaceRelief
+    random: np.random.Generator
+
+    def surface(self, height: Height) -> Surface:
+        """The photo over a relief."""
+        return Surface(self.photo, self.landmarks_px, height)
+
+    def other_surface(self, height: Height) -> Surface:
+        """The other person's photo over a relief."""
+        return Surface(self.other, self.other_landmarks_px, height)
+
+
+class Body:
+    """How what is shown moves: as a person does it who does as they are asked, with a reaction time, a pace and a shaking hand.
+
+    turned: whether it is turned at all when that is asked for; otherwise it is moved to that side. shaken: as a share of what
+    is usual.
+    """
+
+    def __init__(self, random: np.random.Generator, *, turned: bool = True, shaken: float = 1.0) -> None:
+        self._random, self._turned, self._shaken = random, turned, shaken
+        self._distance = random.uniform(5.5, 9.0)
+        self._pace = radians(random.uniform(30, 60))
+        self._place, self._drift = random.normal(0, 0.01, 2), random.normal(0, 0.01, 3)
+        self._pose, self._target = np.zeros(2), np.zeros(2)
+        self._scale = 1.0
+        self._code, self._seen, self._acts_at_s = "", "", 0.0
+        self._at_s: float | None = None
+
+    def pose(self, code: str, at_s: float) -> tuple[Pose, float]:
+        """How it stands now, and how much nearer than at first."""
+        passed = 0.0 if self._at_s is None else at_s - self._at_s
+        self._at_s = at_s
+        if code != self._seen:
+            self._seen, self._acts_at_s = code, at_s + self._random.uniform(0.25, 0.7)
+        if self._seen != self._code and at_s >= self._acts_at_s:
+            self._code = self._seen
+            self._act(self._code)
+        left = self._target - self._pose
+        self._pose = self._pose + np.clip(left, -self._pace * passed, self._pace * passed)
+        self._scale *= {"move_closer": 1.15, "move_back": 0.87}.get(self._code, 1.0) ** passed
+        self._place = 0.9**passed * self._place + self._random.normal(0, 0.012, 2) * self._shaken * sqrt(passed)
+        self._drift = 0.5**passed * self._drift + self._random.normal(0, 0.03, 3) * self._shaken * sqrt(passed)
+        shake = self._drift + self._random.normal(0, 0.004, 3) * self._shaken
+        yaw, pitch = self._pose + shake[:2] if self._turned else shake[:2]
+        x, y = self._place + self._random.normal(0, 0.001, 2) * self._shaken
+        if not self._turned:
+            x, y = x - 0.25 * self._pose[0], y + 0.25 * self._pose[1]
+        return Pose(float(yaw), float(pitch), float(shake[2]), (float(x), float(y)), self._distance), self._scale
+
+    def _act(self, code: str) -> None:
+        if code in ("turn_left", "turn_right"):
+            self._target = np.array([Step(code).side * radians(self._random.uniform(24, 36)), 0.0])
+        elif code == "nod":
+            self._target = np.array([0.0, radians(self._random.uniform(14, 22))])
+        else:
+            self._target = np.zeros(2)
+            self._pace *= 0.7 if code == "slower" else 1.0
+
+
+class Shown:
+    """One surface that moves. screen: it is one of a screen. once: it is seen once, and that picture shown ever after."""
+
+    def __init__(self, stage: Stage, surface: Surface, body: Body, *, screen: bool = False, once: bool = False) -> None:
+        self._stage, self.surface, self._body = stage, surface, body
+        self._screen, self._once = screen, once
+        self._first: Frame | None = None
+
+    def picture(self, code: str, at_s: float) -> Frame:
+        """See `Actor`."""
+        if self._once and self._first is not None:
+            return self._first
+        pose, scale = self._body.pose(code, at_s)
+        drawn = self.surface.draw(pose, eyes_px=self._stage.eyes_px * scale, size_px=SIZE_PX)
+        self._first = _on_screen(drawn) if self._screen else drawn
+        return self._first
+
+
+class Replay:
+    """Another capture, recorded or prepared, that goes on to its next step where one is asked for, whichever it is.
+
+    guess: its steps. wrong: it has at least one that is not what is asked for (found by waiting for it: the first step that is
+    asked for is answered by another).
+    """
+
+    def __init__(self, shown: Shown, guess: Sequence[Step], *, wrong: bool, random: np.random.Generator) -> None:
+        self._shown, self._left, self._wrong, self._random = shown, list(guess), wrong, random
+        self._before, self._played = "", ""
+
+    def picture(self, code: str, at_s: float) -> Frame:
+        """See `Actor`."""
+        asked = code in STEPS
+        if asked and self._before not in STEPS:
+            self._played = (self._left.pop(0) if self._left else self._random.choice(list(Step))).value
+            if self._wrong and self._played == code:
+                self._played = self._random.choice([step for step in STEPS if step != code])
+            self._wrong = False
+        self._before = code
+        return self._shown.picture(self._played if asked else code, at_s)
+
+
+class Exchanged:
+    """One that becomes another. within: in the middle of the first turn, or else on the way to the second one."""
+
+    def __init__(self, shown: Shown, later: Surface, *, within: bool) -> None:
+        self._shown, self._later, self._within = shown, later, within
+        self._since_s: float | None = None
+
+    def picture(self, code: str, at_s: float) -> Frame:
+        """See `Actor`."""
+        if self._since_s is None and code in STEPS:
+            self._since_s = at_s
+        if self._since_s is not None and (at_s - self._since_s > 0.9 if self._within else code not in STEPS):
+            self._shown.surface = self._later
+        return self._shown.picture(code, at_s)
+
+
+class Beside:
+    """A person, and a print of another one at their side."""
+
+    def __init__(self, stage: Stage, body: Body) -> None:
+        self._stage, self._body = stage, body
+        self._person, self._print = stage.surface(stage.head), stage.other_surface(flat)
+
+    def picture(self, code: str, at_s: float) -> Frame:
+        """See `Actor`."""
+        pose, _ = self._body.pose(code, at_s)
+        half = SIZE_PX[0], SIZE_PX[1] // 2
+        eyes_px = min(self._stage.eyes_px, 80.0)
+        sides = [
+            surface.draw(each, eyes_px=eyes_px, size_px=half)
+            for surface, each in ((self._person, pose), (self._print, Pose(distance=pose.distance)))
+        ]
+        return np.hstack(sides)
+
+
+class Worn:
+    """A print, bent a little, that another person wears as a mask, with holes for eyes and mouth, or for the nose too."""
+
+    def __init__(self, stage: Stage, body: Body, *, nose: bool) -> None:
+        self._stage, self._body = stage, body
+        random = stage.random
+        before, radius = random.uniform(0.05, 0.2) if nose else random.uniform(0.45, 0.6), random.uniform(1.0, 1.8)
+        curve = bent(radius)
+        self._wearer = stage.other_surface(stage.head)
+        self._mask = stage.surface(lambda u, v: curve(u, v) + before)
+        height, width = stage.photo.shape[:2]
+        x, y = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
+        u, v = np.moveaxis(
+            transform(similarity(stage.landmarks_px, FRONTAL), np.stack([x, y], -1).reshape(-1, 2)), -1, 0
+        )
+        holes = _holes(u, v)
+        if nose:
+            holes |= (np.abs(u) < 0.1 + 0.16 * np.clip(v / 0.58, 0, 1)) & (v > 0.05) & (v < 0.8)
+        cut = np.repeat(np.where(holes, 255, 0).astype(np.uint8).reshape(height, width, 1), 3, axis=2)
+        self._cut = Surface(cut, stage.landmarks_px, lambda u, v: curve(u, v) + before)
+
+    def picture(self, code: str, at_s: float) -> Frame:
+        """See `Actor`."""
+        pose, scale = self._body.pose(code, at_s)
+        drawn = [
+            each.draw(pose, eyes_px=self._stage.eyes_px * scale, size_px=SIZE_PX)
+            for each in (self._cut, self._wearer, self._mask)
+        ]
+        return np.where(drawn[0] > 127, drawn[1], drawn[2])
 
 
 def head(random: np.random.Generator) -> FaceRelief:
@@ -108,29 +288,56 @@ def head(random: np.random.Generator) -> FaceRelief:
 def cut_out(random: np.random.Generator) -> Height:
     """A print with holes, behind which the attacker's own eyes and mouth are seen."""
     depth = random.uniform(0.1, 0.3)
-
-    def height(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
-        holes = [((u - x) / 0.3) ** 2 + ((v - y) / 0.14) ** 2 < 1 for x, y in ((-0.5, 0.0), (0.5, 0.0))]
-        holes.append((u / 0.5) ** 2 + ((v - 1.16) / 0.16) ** 2 < 1)
-        return np.where(np.any(holes, axis=0), -depth, 0.0)
-
-    return height
+    return lambda u, v: np.where(_holes(u, v), -depth, 0.0)
 
 
-SPECIES = {
-    "bona_fide": Species(head),
-    "flat print, turned": Species(lambda _: flat),
-    "flat print, moved": Species(lambda _: flat, turned=False, moved=0.05),
-    "photo on a screen": Species(lambda _: flat, screen=True),
-    "repeated still": Species(lambda _: flat, still=True),
-    "bent print": Species(lambda random: bent(random.uniform(0.6, 1.4))),
-    "print folded by 35 degrees": Species(lambda _: folded(radians(35))),
-    "print folded by 50 degrees": Species(lambda _: folded(radians(50))),
-    "print folded by 70 degrees": Species(lambda _: folded(radians(70))),
-    "print with holes for eyes and mouth": Species(cut_out),
-    "replay in the wrong order": Species(head, reordered=True),
+def _holes(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.bool_]:
+    holes = [((u - x) / 0.3) ** 2 + ((v - y) / 0.14) ** 2 < 1 for x, y in ((-0.5, 0.0), (0.5, 0.0))]
+    return np.asarray(np.any([*holes, (u / 0.5) ** 2 + ((v - 1.16) / 0.16) ** 2 < 1], axis=0))
+
+
+Species = Callable[[Stage], Actor]
+"""A way to present something: drawn anew for each capture."""
+
+
+def _turned(height: Callable[[np.random.Generator], Height], **how: bool) -> Species:
+    return lambda stage: Shown(stage, stage.surface(height(stage.random)), Body(stage.random), **how)
+
+
+def _moved(stage: Stage) -> Actor:
+    return Shown(stage, stage.surface(flat), Body(stage.random, turned=False, shaken=3.0))
+
+
+def _replayed(stage: Stage, *, wrong: bool) -> Actor:
+    guess = SEQUENCES[stage.random.integers(len(SEQUENCES))]
+    shown = Shown(stage, stage.surface(stage.head), Body(stage.random))
+    return Replay(shown, guess, wrong=wrong, random=stage.random)
+
+
+def _exchanged(stage: Stage, *, within: bool) -> Actor:
+    shown = Shown(stage, stage.surface(stage.head), Body(stage.random))
+    return Exchanged(shown, stage.other_surface(stage.head), within=within)
+
+
+SPECIES: dict[str, Species] = {
+    "bona_fide": lambda stage: Shown(stage, stage.surface(stage.head), Body(stage.random)),
+    "flat print, turned": _turned(lambda _: flat),
+    "flat print, moved": _moved,
+    "photo on a screen": _turned(lambda _: flat, screen=True),
+    "repeated still": _turned(lambda _: flat, once=True),
+    "bent print": _turned(lambda random: bent(random.uniform(0.6, 1.4))),
+    "print folded by 35 degrees": _turned(lambda _: folded(radians(35))),
+    "print folded by 50 degrees": _turned(lambda _: folded(radians(50))),
+    "print folded by 70 degrees": _turned(lambda _: folded(radians(70))),
+    "print with holes for eyes and mouth": _turned(cut_out),
+    "print worn as a mask, holes for eyes and mouth": lambda stage: Worn(stage, Body(stage.random), nose=False),
+    "print worn as a mask, and the nose out": lambda stage: Worn(stage, Body(stage.random), nose=True),
+    "two faces side by side": lambda stage: Beside(stage, Body(stage.random)),
+    "another person within a turn": partial(_exchanged, within=True),
+    "another person between turns": partial(_exchanged, within=False),
+    "replay in the wrong order": partial(_replayed, wrong=True),
+    "replay that guesses the order": partial(_replayed, wrong=False),
 }
-TURNS = (Step.TURN_LEFT, Step.TURN_RIGHT)
 
 
 @dataclass
@@ -143,52 +350,22 @@ class Row:
     reasons: list[str]
     margin: float
     camera: Camera
-    tip: float | None
+    tip: float
     turns: list[dict[str, Any]] = field(default_factory=list)
 
 
-def capture(
-    verifier: Verifier, photo: Frame, face: Face, kind: Species, seed: Sequence[int]
-) -> tuple[PadResult | None, Camera, float | None]:
-    """One capture; None where no frontal face was found in its first frame."""
-    random = np.random.default_rng(seed)
-    camera, height = Camera.drawn(random), kind.height(random)
-    surface = Surface(photo, face.landmarks_px, height)
-    asked = [TURNS[each] for each in random.permutation(2)]
-    shown = asked[::-1] if kind.reordered else asked
-    turns = []
-    for step, shown_step in zip(asked, shown, strict=True):
-        frames = list(_frames(surface, camera, kind, shown_step, random))
-        found = verifier.acquire(np.ascontiguousarray(frames[0][..., ::-1])).report.face
-        if found is None:
-            return None, camera, getattr(height, "tip", None)
-        follower = Follower(_grey(frames[0]), found)
-        turns.append((step, relief([follower.follow(_grey(frame)) for frame in frames[1:]], step.axis)))
-    return judge(turns), camera, getattr(height, "tip", None)
-
-
-def _frames(
-    surface: Surface, camera: Camera, kind: Species, step: Step, random: np.random.Generator
-) -> Iterator[Frame]:
-    """From frontal to the end of the turn, at a person's pace."""
-    eyes_px = camera.face_px / FACE_TO_EYES
-    size_px = int(4.4 * eyes_px), int(4.2 * eyes_px)
-    end, pace = step.side * radians(random.uniform(24, 36)), radians(random.uniform(30, 60))
-    count = max(4, int(abs(end) / pace * camera.fps) + 2)
-    distance, drift = random.uniform(5.5, 9.0), random.uniform(-0.15, 0.15)
-    place = random.normal(0, 0.01, 2)
-    first: Frame | None = None
-    for number in range(count):
-        if number and random.random() < camera.lost:
-            continue
-        share = number / (count - 1)
-        place = place + random.normal(0, kind.moved, 2)
-        yaw = end * share if kind.turned and not kind.still else 0.0
-        shake = random.normal(0, (0.01, 0.012, 0.01)) if not kind.still else np.zeros(3)
-        pose = Pose(yaw + shake[0], shake[1], shake[2], (float(place[0]), float(place[1])), distance)
-        picture = surface.draw(pose, eyes_px=eyes_px, size_px=size_px) if first is None or not kind.still else first
-        first = picture if first is None else first
-        yield camera.taken(_on_screen(picture) if kind.screen else picture, 1 + drift * share, random)
+def capture(verifier: Verifier, stage: Stage, camera: Camera, kind: Species) -> PadResult:
+    """One capture: picture after picture, until it is judged."""
+    live = LiveCapture(verifier)
+    actor, at_s, code = kind(stage), 0.0, ""
+    random, drift = stage.random, stage.random.uniform(-0.02, 0.02)
+    while live.result is None:
+        at_s += stage.random.uniform(0.85, 1.2) / camera.fps
+        picture = actor.picture(code, at_s)
+        if random.random() >= camera.lost:
+            exposure = 1 + 0.1 * sin(drift * 30 * at_s)
+            code = live.see(camera.taken(picture, exposure, random), at_s).code.value
+    return live.result.pad
 
 
 def _on_screen(picture: Frame) -> Frame:
@@ -198,36 +375,55 @@ def _on_screen(picture: Frame) -> Frame:
     return np.asarray(np.clip(255 * (picture / 255) ** 1.15 * lattice[..., None], 0, 255), dtype=np.uint8)
 
 
-def _grey(frame: Frame) -> Frame:
-    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
-
-
 # --- the run ----------------------------------------------------------------------------------------------------------
 
 _verifier: Verifier | None = None
 
 
-def work(job: tuple[str, str, int]) -> Row | None:
-    """One capture of a person's photo; None where the photo is not frontal."""
+def frontal(path: str) -> bool:
+    """Whether a photo is one that can be used."""
+    return _taken(path) is not None
+
+
+def work(job: tuple[str, tuple[str, str], int]) -> Row:
+    """One capture of a person's photo, and another's."""
+    species, paths, seed = job
+    taken = [_taken(path) for path in paths]
+    if taken[0] is None or taken[1] is None:
+        raise ValueError("a photo that is not frontal")
+    random = np.random.default_rng((seed, list(SPECIES).index(species)))
+    camera = Camera.drawn(random)
+    stage = Stage(*taken[0], *taken[1], camera.face_px / FACE_TO_EYES, head(random), random)
+    result = capture(_ready(), stage, camera, SPECIES[species])
+    told = result.to_dict()
+    passed = result.status is PadStatus.PASSED
+    return Row(
+        species,
+        Path(paths[0]).parent.name,
+        told["status"],
+        told["reasons"],
+        float(passed),
+        camera,
+        stage.head.tip,
+        told["turns"],
+    )
+
+
+def _ready() -> Verifier:
     global _verifier
     if _verifier is None:
         cv2.setNumThreads(1)
         _verifier = Verifier(threads=1)
-    species, path, seed = job
+    return _verifier
+
+
+def _taken(path: str) -> tuple[Frame, NDArray[np.float32]] | None:
+    """A photo and its face's landmarks; None where it is not frontal."""
     data = Path(path).read_bytes()
-    face = _verifier.acquire(data).report.face
+    face = _ready().acquire(data).report.face
     if face is None or not _frontal(face):
         return None
-    photo = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), dtype=np.uint8)
-    number = list(SPECIES).index(species)
-    result, camera, tip = capture(_verifier, photo, face, SPECIES[species], (seed, number))
-    if result is None:
-        return Row(species, Path(path).parent.name, "inconclusive", ["no_face"], float("nan"), camera, tip)
-    told = result.to_dict()
-    passed = result.status is PadStatus.PASSED
-    return Row(
-        species, Path(path).parent.name, told["status"], told["reasons"], float(passed), camera, tip, told["turns"]
-    )
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), dtype=np.uint8), face.landmarks_px
 
 
 def _frontal(face: Face) -> bool:
@@ -249,13 +445,15 @@ def halves(folder: Path) -> dict[str, list[str]]:
 def rows(species: str, photos: list[str], count: int, pool: ProcessPoolExecutor) -> list[Row]:
     """So many captures of a species, each of another person while there are enough."""
     made: list[Row] = []
-    jobs = ((species, photos[number % len(photos)], number) for number in range(20 * count))
-    while len(made) < count:
-        batch = [next(jobs) for _ in range(max(4, count - len(made)))]
-        made += [row for row in pool.map(work, batch) if row is not None]
+    pairs = [
+        (photos[number % len(photos)], photos[(number + 1 + number // len(photos)) % len(photos)])
+        for number in range(count)
+    ]
+    for row in pool.map(work, [(species, pair, number) for number, pair in enumerate(pairs)]):
+        made.append(row)
         print(f"\r{species}: {len(made)}", end="", file=sys.stderr)
     print(file=sys.stderr)
-    return made[:count]
+    return made
 
 
 def wilson(hits: int, of: int) -> tuple[float, float]:
@@ -287,7 +485,7 @@ def told(made: dict[str, list[Row]]) -> dict[str, Any]:
         "face_px": lambda row: row.camera.face_px,
         "light": lambda row: row.camera.light,
         "fps": lambda row: row.camera.fps,
-        "tip": lambda row: row.tip or 0.0,
+        "tip": lambda row: row.tip,
     }
     for name, value in parts.items():
         edges = np.quantile([value(row) for row in bona_fide], np.linspace(0, 1, 6))
@@ -306,15 +504,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--half", choices=("setting", "reporting"), default="reporting")
     parser.add_argument("--bona-fide", type=int, default=300)
     parser.add_argument("--attacks", type=int, default=150)
+    parser.add_argument("--species", nargs="*", choices=[name for name in SPECIES if name != "bona_fide"], help="all")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args(arguments)
     photos = halves(options.photos)[options.half]
     with ProcessPoolExecutor(options.processes) as pool:
+        photos = [path for path, usable in zip(photos, pool.map(frontal, photos), strict=True) if usable]
+        chosen = [name for name in SPECIES if name == "bona_fide" or not options.species or name in options.species]
         made = {
             name: rows(name, photos, options.bona_fide if name == "bona_fide" else options.attacks, pool)
-            for name in SPECIES
+            for name in chosen
         }
     figures = {"date": datetime.now(UTC).date().isoformat(), "half": options.half, "simulated": True, **told(made)}
     print(f"BPCER (simulated): {_line(figures['bpcer'])}")

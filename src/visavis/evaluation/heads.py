@@ -11,7 +11,6 @@ from it are simulated, and say so.
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, sin
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,14 +19,19 @@ from numpy.typing import NDArray
 from visavis.face import similarity
 from visavis.pad import FRONTAL
 
+Map = NDArray[np.float32]
 Height = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """Relief at (u, v): u to the left eye, v down, in inter-eye distances from between the eyes."""
 
 _LOW, _HIGH = np.array([-1.7, -1.8]), np.array([1.7, 2.7])
 _GRID = 300
+_CELL = float((_HIGH - _LOW)[0]) / (_GRID - 1)
 _NECK = np.array([0.0, 0.5, -1.0])
 """About which a head turns."""
-_LAYERS, _DEEPEST = 28, -0.9
+_THIN, _THICK, _FLATTER, _DEEPEST = 0.05, 0.1, 0.1, -0.9
+"""How far layers are apart, from where on down they may be thicker, and where the lowest is."""
+_COARSE_PX = 60.0
+"""Rays are followed for every pixel of a face of this inter-eye distance; for every other one of one twice as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,51 +99,96 @@ class Surface:
     def __init__(self, photo: NDArray[np.uint8], landmarks_px: NDArray[np.float32], height: Height) -> None:
         self._photo = photo
         self._to_photo = similarity(FRONTAL, landmarks_px)
-        rows = int(_GRID * (_HIGH - _LOW)[1] / (_HIGH - _LOW)[0])
-        u, v = np.meshgrid(np.linspace(_LOW[0], _HIGH[0], _GRID), np.linspace(_LOW[1], _HIGH[1], rows))
+        rows = int((_HIGH - _LOW)[1] / _CELL) + 1
+        u, v = np.meshgrid(_LOW[0] + _CELL * np.arange(_GRID), _LOW[1] + _CELL * np.arange(rows))
         self._heights = height(u, v).astype(np.float32)
+        top = float(self._heights.max())
+        thin = np.arange(top, max(min(top, _FLATTER), _DEEPEST), -_THIN)
+        self._layers = [
+            (float(z), self._higher(z))
+            for z in (top + 0.02, *thin, *np.arange(min(top, _FLATTER) - 1e-3, _DEEPEST - _THICK, -_THICK))
+        ]
+
+    def _higher(self, z: float) -> NDArray[np.float64] | None:
+        """Corners of a box [[u, v], ...] round all that is as high. None where it reaches the edge of the relief."""
+        high = self._heights >= z
+        rows, columns = (np.flatnonzero(high.any(axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            return np.empty((0, 2))
+        (top, bottom), (left, right) = ((each[0] - 1, each[-1] + 1) for each in (rows, columns))
+        if top < 0 or left < 0 or bottom >= len(high) or right >= _GRID:
+            return None
+        return _LOW + _CELL * np.array([(x, y) for x in (left, right) for y in (top, bottom)])
 
     def draw(self, pose: Pose, *, eyes_px: float, size_px: tuple[int, int]) -> NDArray[np.uint8]:
         """The picture (H, W, 3) that a camera takes. eyes_px: the inter-eye distance in it. size_px: its height and width."""
-        origin, rays = _camera(pose, eyes_px, size_px)
-        u = v = np.zeros(size_px)
-        hit = np.zeros(size_px, dtype=bool)
-        before: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None = None
-        for z in np.linspace(float(self._heights.max()) + 0.02, _DEEPEST, _LAYERS):
-            along = (z - origin[2]) / rays[..., 2]
-            here = origin[0] + along * rays[..., 0], origin[1] + along * rays[..., 1]
-            over = z - self._height(*here)
-            new = ~hit & (over <= 0)
-            share = np.ones(size_px) if before is None else np.clip(before[2] / (before[2] - over + 1e-9), 0, 1)
-            last = here if before is None else before[:2]
-            u = np.where(new, last[0] + share * (here[0] - last[0]), u)
-            v = np.where(new, last[1] + share * (here[1] - last[1]), v)
-            hit |= new
-            before = (*here, over)
-        if before is not None:  # what no layer met lies at the bottom
-            u, v = np.where(hit, u, before[0]), np.where(hit, v, before[1])
+        coarse = 1 + int(eyes_px / _COARSE_PX)
+        camera = _Camera(pose, eyes_px, size_px, coarse)
+        u, v = camera.at(self._depths(camera))
         m = self._to_photo
-        x, y = (m[row, 0] * u + m[row, 1] * v + m[row, 2] for row in (0, 1))
-        return _sampled(self._photo, x, y)
+        places = []
+        for row in (0, 1):
+            place = np.float32(m[row, 0]) * u + np.float32(m[row, 1]) * v + np.float32(m[row, 2])
+            if coarse > 1:
+                place = np.asarray(cv2.resize(place, None, fx=coarse, fy=coarse), dtype=np.float32)
+            places.append(np.ascontiguousarray(place[: size_px[0], : size_px[1]]))
+        x, y = places
+        seen = cv2.remap(self._photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(seen, dtype=np.uint8)
 
-    def _height(self, u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
-        rows, columns = self._heights.shape
-        x = (u - _LOW[0]) / (_HIGH - _LOW)[0] * (columns - 1)
-        y = (v - _LOW[1]) / (_HIGH - _LOW)[1] * (rows - 1)
-        return np.asarray(_sampled(self._heights, x, y), dtype=np.float64)
+    def _depths(self, camera: "_Camera") -> NDArray[np.float32]:
+        """z of where each ray first meets the relief: found between two layers, and there by a straight line."""
+        above = np.full(camera.shape, self._layers[-1][0], dtype=np.float32)
+        below = above.copy()
+        unmet = np.ones(camera.shape, dtype=np.uint8)
+        before = self._layers[0][0]
+        for z, box in self._layers:
+            part = (slice(None), slice(None)) if box is None else camera.part(z, box)
+            if not unmet[part].any():  # nothing is there, or all of it is met
+                before = z
+                continue
+            new = ((self._height(*camera.at(z, part)) >= z) & unmet[part]).astype(bool)
+            below[part][new], above[part][new], unmet[part][new] = z, before, 0
+            before = z
+        over, under = (z - self._height(*camera.at(z)) for z in (above, below))
+        return below + (above - below) * np.clip(under / np.minimum(under - over, -1e-6), 0, 1)
+
+    def _height(self, u: Map, v: Map) -> Map:
+        x, y = ((each - np.float32(low)) * np.float32(1 / _CELL) for each, low in zip((u, v), _LOW, strict=True))
+        return np.asarray(cv2.remap(self._heights, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _camera(pose: Pose, eyes_px: float, size_px: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where the camera is on the head's own axes, and the direction of each pixel's ray (H, W, 3)."""
-    height, width = size_px
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
-    focal = eyes_px * pose.distance
-    x = (columns - (0.5 + pose.shift[0]) * width) / focal
-    y = (rows - (0.45 + pose.shift[1]) * height) / focal
-    turned = _rotation(pose)
-    middle = _NECK - (0, 0.5, 0)
-    origin = turned.T @ (np.array([0.0, 0.0, pose.distance]) - middle) + _NECK
-    return origin, np.stack([x, y, -np.ones_like(x)], axis=-1) @ turned
+class _Camera:
+    """A pinhole on the head's own axes, and the rays of every so many pixels."""
+
+    def __init__(self, pose: Pose, eyes_px: float, size_px: tuple[int, int], every: int) -> None:
+        height, width = size_px
+        self._focal = eyes_px * pose.distance / every
+        centre = (0.5 + pose.shift[0]) * width, (0.45 + pose.shift[1]) * height
+        self._centre = [(each + 0.5) / every - 0.5 for each in centre]
+        self._turned = turned = _rotation(pose)
+        self._origin = turned.T @ (np.array([0.0, 0.0, pose.distance]) - _NECK + (0, 0.5, 0)) + _NECK
+        self.shape = -(-height // every), -(-width // every)
+        x = ((np.arange(self.shape[1]) - self._centre[0]) / self._focal)[None]
+        y = ((np.arange(self.shape[0]) - self._centre[1]) / self._focal)[:, None]
+        along = [(x * turned[0, axis] + y * turned[1, axis] - turned[2, axis]).astype(np.float32) for axis in range(3)]
+        self._slopes = along[0] / along[2], along[1] / along[2]
+
+    def at(self, z: float | Map, part: tuple[slice, slice] = (slice(None), slice(None))) -> tuple[Map, Map]:
+        """(u, v) at this height over the plane, of the rays of a part of the picture."""
+        down = np.asarray(z - self._origin[2], dtype=np.float32)
+        u, v = (slope[part] * down + np.float32(self._origin[axis]) for axis, slope in enumerate(self._slopes))
+        return u, v
+
+    def part(self, z: float, box: NDArray[np.float64]) -> tuple[slice, slice]:
+        """Where the picture shows what lies in a box, by its corners [[u, v], ...], at a height."""
+        if not len(box):
+            return slice(0, 0), slice(0, 0)
+        corners = np.column_stack([box, np.full(len(box), z)]) - self._origin
+        x, y, depth = self._turned @ corners.T
+        places = [-axis / depth * self._focal + middle for axis, middle in zip((x, y), self._centre, strict=True)]
+        columns, rows = (slice(max(0, int(place.min())), max(0, int(place.max()) + 2)) for place in places)
+        return rows, columns
 
 
 def _rotation(pose: Pose) -> NDArray[np.float64]:
@@ -148,8 +197,3 @@ def _rotation(pose: Pose) -> NDArray[np.float64]:
     pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     roll = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
     return np.asarray(roll @ yaw @ pitch)
-
-
-def _sampled(source: NDArray[Any], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[Any]:
-    places = x.astype(np.float32), y.astype(np.float32)
-    return np.asarray(cv2.remap(source, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))

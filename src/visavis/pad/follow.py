@@ -3,7 +3,9 @@
 Networks that find landmarks draw their own idea of a face over what they see, and give a flat print the relief of a head. So
 pixels are followed instead: small discs around the corners of eyes and mouth and on the brow, which lie near one plane, and on
 tip and root of the nose, which stand in front of it. Each is followed from frame to frame and back again (Lucas and Kanade, IJCAI
-1981, in pyramids; Kalal et al., "Forward-backward error", ICPR 2010); what does not come back to where it was is given up.
+1981, in pyramids; Kalal et al., "Forward-backward error", ICPR 2010); what does not come back to where it was is given up, until
+it is found again by how it looked on the frontal frame. Frames are brought to one local mean and contrast first, since light
+falls otherwise on a head that turns.
 
 Points of a plane seen in two views obey a homography (Hartley and Zisserman, "Multiple View Geometry", 2nd ed., 13.1). It is
 fitted to the points of the plane; what tip and root of the nose move beyond it is their parallax, which a flat print has none of,
@@ -32,15 +34,23 @@ _PLANE = {
     "left mouth": ((0.44, 1.15),),
 }
 """Where the plane's points lie. The eyes' corners and not their middle: the pupils turn against the head."""
-_TIP, _NASION = (0.0, 0.56), (0.0, 0.03)
+_TIP, _NASION = (0.0, 0.5), (0.0, 0.03)
+"""A little above the tip itself: below it the relief falls off at once."""
 _DISC, _STEP = 0.08, 0.05
 """Half a side of the square of points around each, and how far they are apart."""
 _EYES_PX = 80.0
 """Inter-eye distance of the frames in which points are followed."""
 _WINDOW_PX, _LEVELS = (15, 15), 3
 _ITERATIONS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 0.01)
-_ASTRAY_PX = 0.7
+_ASTRAY_PX, _ASTRAY_NOSE_PX = 1.0, 1.2
 """Farther than that from where it was, a point that was followed there and back is given up."""
+_FOUND_PX = 5.0
+"""So near to where it is expected, a point that was given up may be found again."""
+_AROUND = (2.4, 2.4)
+"""Half the width and height of what is looked at round the middle of the frontal face, in inter-eye distances."""
+_LOCAL_PX, _CONTRAST, _FLOOR = 51, 40.0, 4.0
+"""Side of the square that local mean and contrast are taken over; the contrast all are brought to; what is added to it first, so
+that noise stays noise."""
 _GROUP_MIN, _NOSE_MIN = 3, 6
 """So many points of each part of the plane, and of tip or root of the nose, must be left."""
 _KEPT = 0.85
@@ -65,40 +75,78 @@ class Follower:
 
     def __init__(self, frame: NDArray[np.uint8], face: Face) -> None:
         self._scale = _EYES_PX / face.inter_eye_distance_px
-        self._seeds = _seeds(face.landmarks_px * self._scale)
-        self._last = self._scaled(frame)
+        middle = face.landmarks_px.mean(axis=0)
+        around = np.array(_AROUND) * face.inter_eye_distance_px
+        self._corner = np.maximum(0, middle - around).astype(int)
+        (left, top), (right, bottom) = self._corner, (middle + around).astype(int)
+        self._part = slice(top, bottom), slice(left, right)
+        self._seeds = _seeds((face.landmarks_px - self._corner.astype(np.float32)) * self._scale)
+        self._frontal = self._last = self._evened(frame)
         self._points = self._seeds.points_px.copy()
         self._alive = np.ones(len(self._points), dtype=bool)
+        self._before = {-1: np.zeros(2), -2: np.zeros(2)}
+        self._astray = np.where(self._seeds.group < 0, _ASTRAY_NOSE_PX, _ASTRAY_PX)
 
     def __repr__(self) -> str:
         return "<Follower>"
 
     def follow(self, frame: NDArray[np.uint8]) -> View | None:
         """See the next frame, of the same size. None where too few points can be followed to say anything."""
-        scaled = self._scaled(frame)
-        there, found = _flow(self._last, scaled, self._points)
-        back, returned = _flow(scaled, self._last, there)
-        astray = np.linalg.norm(back - self._points, axis=1)
-        self._alive &= found & returned & (astray < _ASTRAY_PX)
-        self._points, self._last = there, scaled
-        return self._view()
+        evened = self._evened(frame)
+        there, found = _flow(self._last, evened, self._points)
+        back, returned = _flow(evened, self._last, there)
+        self._alive &= found & returned & (np.linalg.norm(back - self._points, axis=1) < self._astray)
+        self._points, self._last = there, evened
+        homography = self._homography()
+        if homography is not None:
+            self._find_again(homography)
+            homography = self._homography()
+        return None if homography is None else self._view(homography)
 
-    def _scaled(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The frame at the scale at which points are followed, whatever the face's size: so windows and noise are alike."""
+    def _evened(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The part of a frame that is looked at, at the scale at which points are followed, whatever the face's size: so windows
+        and noise are alike."""
         how = cv2.INTER_AREA if self._scale < 1 else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(frame, None, fx=self._scale, fy=self._scale, interpolation=how), dtype=np.uint8)
+        scaled = cv2.resize(frame[self._part], None, fx=self._scale, fy=self._scale, interpolation=how)
+        square = (_LOCAL_PX, _LOCAL_PX)
+        mean = cv2.boxFilter(scaled, cv2.CV_32F, square)
+        spread = np.sqrt(np.maximum(cv2.sqrBoxFilter(scaled, cv2.CV_32F, square) - mean * mean, 0))
+        return np.asarray(np.clip(128 + _CONTRAST * (scaled - mean) / (spread + _FLOOR), 0, 255), dtype=np.uint8)
 
-    def _view(self) -> View | None:
+    def _homography(self) -> NDArray[np.float64] | None:
+        """Of the plane, from the frontal frame to this one."""
+        plane = self._alive & (self._seeds.group >= 0)
+        counts = np.bincount(self._seeds.group[plane], minlength=len(_PLANE))
+        return None if counts.min() < _GROUP_MIN else _fitted(self._seeds.points_px[plane], self._points[plane])
+
+    def _find_again(self, homography: NDArray[np.float64]) -> None:
+        """Look for the points that were given up, on the frontal frame as the homography turns it, near to where they should be:
+        that is, as far from the plane as the others of their group are, or were when they were last seen."""
+        plain = _mapped(homography, self._seeds.points_px)
+        expected = plain.copy()
+        for group in self._before:
+            mine = self._seeds.group == group
+            seen = mine & self._alive
+            if seen.any():
+                self._before[group] = np.median(self._points[seen] - plain[seen], axis=0)
+            expected[mine] += self._before[group]
+        lost = ~self._alive
+        if not lost.any():
+            return
+        size = self._last.shape[1::-1]
+        warped = cv2.warpPerspective(self._frontal, homography, size, borderMode=cv2.BORDER_REPLICATE)
+        turned = np.asarray(warped, dtype=np.uint8)
+        here, start = plain[lost].astype(np.float32), expected[lost].astype(np.float32)
+        there, found = _flow(turned, self._last, here, start)
+        back, returned = _flow(self._last, turned, there, there - start + here)
+        near = np.linalg.norm(there - start, axis=1) < _FOUND_PX
+        again = found & returned & near & (np.linalg.norm(back - here, axis=1) < _ASTRAY_PX)
+        which = np.flatnonzero(lost)[again]
+        self._points[which], self._alive[which] = there[again], True
+
+    def _view(self, homography: NDArray[np.float64]) -> View:
         seeds, alive = self._seeds, self._alive
-        plane = alive & (seeds.group >= 0)
-        counts = np.bincount(seeds.group[plane], minlength=len(_PLANE))
-        if counts.min() < _GROUP_MIN:
-            return None
-        source, target = seeds.points_px[plane], self._points[plane]
-        homography = _fitted(source, target)
-        if homography is None:
-            return None
-        tilt_deg, along = _tilt(homography, source.mean(axis=0))
+        tilt_deg, along = _tilt(homography, seeds.points_px[alive & (seeds.group >= 0)].mean(axis=0))
         return View(
             tilt_deg=tilt_deg,
             across=float(abs((along * seeds.axes[0]).sum())),
@@ -132,12 +180,19 @@ def _seeds(landmarks_px: NDArray[np.float32]) -> _Seeds:
 
 
 def _flow(
-    one: NDArray[np.uint8], other: NDArray[np.uint8], points: NDArray[np.float32]
+    one: NDArray[np.uint8],
+    other: NDArray[np.uint8],
+    points: NDArray[np.float32],
+    start: NDArray[np.float32] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    there, status, _ = cv2.calcOpticalFlowPyrLK(  # type: ignore[call-overload]
-        one, other, points[:, None], None, winSize=_WINDOW_PX, maxLevel=_LEVELS, criteria=_ITERATIONS
+    """Where points of one picture are on the other, and which are there. start: where to begin to look, if not at the same place;
+    then no farther than a few pixels round it."""
+    levels, flags = (_LEVELS, 0) if start is None else (1, cv2.OPTFLOW_USE_INITIAL_FLOW)
+    begun = (points if start is None else start)[:, None].copy()
+    there, status, _ = cv2.calcOpticalFlowPyrLK(
+        one, other, points[:, None], begun, winSize=_WINDOW_PX, maxLevel=levels, criteria=_ITERATIONS, flags=flags
     )
-    return there[:, 0], status[:, 0] == 1
+    return np.asarray(there[:, 0], dtype=np.float32), np.asarray(status[:, 0] == 1)
 
 
 def _fitted(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float64] | None:
