@@ -526,8 +526,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.csv is not None:
         with options.csv.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(("species", "score", "subject"))
-            writer.writerows((row.species, row.margin, row.subject) for each in made.values() for row in each)
+            writer.writerow(("species", "score", "subject", "simulated"))
+            writer.writerows((row.species, row.margin, row.subject, "yes") for each in made.values() for row in each)
 
 
 def _line(share: dict[str, Any]) -> str:

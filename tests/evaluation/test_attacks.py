@@ -357,6 +357,12 @@ class TestParsing:
         assert scores.comparisons is not None
         assert scores.clusters.tolist() == [0, 0, 1, 1, 2, 0, 1, 2, 2, 0, 1]
 
+    def test_one_row_that_is_simulated_makes_all_figures_so(self) -> None:
+        assert not figures(EXAMPLE)["simulated"]
+        some = "species,score,simulated\nbona_fide,1,\nbona_fide,1,no\nprint,0,yes\n"
+        assert figures(some)["simulated"]
+        assert not figures(some.replace("yes", "no"))["simulated"]
+
     def test_arrays_are_read_only_and_repr_is_silent(self) -> None:
         scores = AttackScores.parse(EXAMPLE)
         for array in (scores.species, scores.scores, scores.comparisons, scores.clusters):
@@ -415,6 +421,7 @@ class TestParsing:
             ("species,score\n ,1\n", "line 2: expected `bona_fide` or the name of a PAI species, found an empty cell"),
             ("species,score\nBona Fide,1\n", "line 2: expected `bona_fide`, found it written in another way"),
             ("species,score\nbona-fide,1\n", "line 2: expected `bona_fide`"),
+            ("species,score,simulated\nprint,1,maybe\n", "line 2: expected `yes`, `no` or nothing in `simulated`"),
             ('species,score\n"print,1\n', "expected a CSV file"),
             ('species,score\n"print" x,1\n', "expected a CSV file"),
             ("species,score\n" + "x" * 200_000 + ",1\n", "expected a CSV file"),

@@ -72,7 +72,7 @@ _ENDINGS = frozenset(
 @click.option(
     "--attacks",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CSV of presentation attack scores: species,score[,comparison][,subject].",
+    help="CSV of presentation attack scores: species,score[,comparison][,subject][,simulated].",
 )
 @click.option("--attack-threshold", type=float, help="PAD score from which a presentation is taken as bona fide.")
 @click.option(

@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 Chosen = NDArray[np.bool_]
 Rate = dict[str, Any]
 
-_COLUMNS = ("species", "score", "comparison", "subject")
+_COLUMNS = ("species", "score", "comparison", "subject", "simulated")
 _REPLICATES_MIN = 100
 
 
@@ -43,7 +43,8 @@ class AttackScores:
 
     names: `bona_fide`, then the PAI species. species: (n,) int64, which of the names. scores: (n,) float64, of PAD, higher is
     more bona fide; NaN where there was no response. comparisons: (n,) float64, against the claimed person's reference; NaN
-    where nothing was compared. clusters: (n,) int64, equal where presentations share a subject.
+    where nothing was compared. clusters: (n,) int64, equal where presentations share a subject. simulated: whether a program
+    made any of them.
     """
 
     names: tuple[str, ...]
@@ -51,6 +52,7 @@ class AttackScores:
     scores: Floats
     comparisons: Floats | None
     clusters: NDArray[np.int64]
+    simulated: bool = False
 
     def __post_init__(self) -> None:
         for array in (self.species, self.scores, self.comparisons, self.clusters):
@@ -66,16 +68,18 @@ class AttackScores:
 
         Columns, in any order: `species`, `bona_fide` or the name of a PAI species; `score`, of PAD, empty for no response;
         where the whole system is judged `comparison`, the score against the claimed person's reference, empty where nothing
-        was compared; where presentations are not independent `subject`, who presented or whose features the PAI carries.
+        was compared; where presentations are not independent `subject`, who presented or whose features the PAI carries; where a
+        program made them `simulated`, `yes`, which every figure then says.
         Raises InputInvalid, with the line but never with what a cell says.
         """
         names: dict[str, int] = {BONA_FIDE: 0}
         known: dict[str | int, int] = {}
         rows: list[tuple[int, float, float, int]] = []
-        compared = False
+        compared = simulated = False
         try:
             for line, cells in _rows(text):
                 compared = "comparison" in cells
+                simulated |= _simulated(cells.get("simulated", ""), line)
                 species = names.setdefault(_species(cells["species"], line), len(names))
                 score, comparison = (_number(cells.get(column, ""), column, line) for column in ("score", "comparison"))
                 rows.append((species, score, comparison, known.setdefault(cells.get("subject") or line, len(known))))
@@ -93,6 +97,7 @@ class AttackScores:
             np.array(scores, dtype=np.float64),
             np.array(comparisons, dtype=np.float64) if compared else None,
             np.array(clusters, dtype=np.int64),
+            simulated,
         )
 
 
@@ -134,6 +139,7 @@ def attack_figures(
             "not_compared": int((passed & np.isnan(scores.comparisons)).sum()),
         }
     return {
+        "simulated": scores.simulated,
         "presentations": {BONA_FIDE: int(bona_fide.sum())} | {name: int(rows.sum()) for name, rows in attacks.items()},
         "interval": f"95 %, bootstrap over {len(np.unique(scores.clusters))} clusters, {replicates} replicates, seed {seed}",
         "apnrr": {name: measure(rows & silent, rows) for name, rows in attacks.items()},
@@ -247,7 +253,7 @@ def _rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     header = [cell.strip() for cell in next(reader, [])]
     if not {"species", "score"} <= set(header) <= set(_COLUMNS) or len(set(header)) != len(header):
         raise InputInvalid(
-            "line 1: expected a header with the columns `species` and `score`, perhaps `comparison` and `subject`, and no "
+            "line 1: expected a header with the columns `species` and `score`, perhaps `comparison`, `subject` and `simulated`, and no "
             f"other; found {len(header)} columns, {len(set(header) & set(_COLUMNS))} of them known"
         )
     for cells in reader:
@@ -263,6 +269,12 @@ def _species(cell: str, line: int) -> str:
     if cell != BONA_FIDE and "".join(filter(str.isalpha, cell.casefold())) == "bonafide":  # it would become an attack
         raise InputInvalid(f"line {line}: expected `{BONA_FIDE}`, found it written in another way")
     return cell
+
+
+def _simulated(cell: str, line: int) -> bool:
+    if cell not in ("", "no", "yes"):
+        raise InputInvalid(f"line {line}: expected `yes`, `no` or nothing in `simulated`, found something else")
+    return cell == "yes"
 
 
 def _number(cell: str, column: str, line: int) -> float:
