@@ -9,6 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.cli import call, command
 from tests.session import Person, Prepared, consent_text, uploaded
@@ -97,13 +100,23 @@ class TestServe:
                 files["probe"] = (photos / "notes.txt").read_bytes()
                 told = client.post("/v1/comparisons", files=files).json()
                 assert (told["code"], told["parameter"]) == ("image_unsupported", "probe")
+                session = client.post("/v1/verification_sessions", json={"purpose": "door", "against": "upload"}).json()
+                address = f"ws://127.0.0.1:{port}/v1/capture/{session['id']}/live"
+                with connect(address, proxy=None) as live:
+                    start = {"type": "start", "secret": session["client_secret"]}
+                    live.send(json.dumps({**start, "consent": {"version": "1", "locale": "en"}}))
+                    assert json.loads(live.recv())["type"] == "ready"
+                with pytest.raises(InvalidStatus), connect(address, origin=Origin("https://evil.example"), proxy=None):
+                    pass
             finally:
                 running.send_signal(signal.SIGTERM)
             _, lines = running.communicate(timeout=30)
         assert running.returncode in (0, -signal.SIGTERM)
         told = [json.loads(line) for line in lines.splitlines()]
         assert [each["status"] for each in told if each.get("route") == "/v1/comparisons"] == [200, 422]
-        assert key not in lines
+        captures = [each["status"] for each in told if each.get("route") == "/v1/capture/{session_id}/live"]
+        assert (captures, [each for each in told if each["level"] != "info"]) == ([101], [])
+        assert not any(secret in lines for secret in (key, session["id"], session["client_secret"]))
 
     def test_credentials_of_another_issuer_are_taken_where_it_is_named(self, folder: Path, tmp_path: Path) -> None:
         there, listed = tmp_path / "there", tmp_path / "list"

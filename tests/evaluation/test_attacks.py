@@ -429,7 +429,7 @@ class TestParsing:
             ("species,score\nbona_fide,1\n", "found 1 bona fide and 0 attacks"),
             ("species,score\nprint,1\nmask,\n", "found 0 bona fide and 2 attacks"),
         ],
-        ids=range(22),
+        ids=range(23),
     )
     def test_what_is_refused(self, text: str, reason: str) -> None:
         with pytest.raises(InputInvalid, match=reason) as caught:

@@ -23,13 +23,16 @@ class Json(logging.Formatter):
         return json.dumps(line)
 
 
+_OF_CONNECTIONS = '%s - "WebSocket', "connection ", "ASGI callable returned without completing handshake"
+
+
 class _Unaddressed(logging.Filter):
-    """Leaves out what the server says of each connection: it names sessions, and the gate's own line says all the rest."""
+    """Leaves out what the server says of each connection, and of one that is refused: it names sessions, and the gate's own line
+    says all the rest."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is told."""
-        words = str(record.msg)
-        return "WebSocket" not in words and not words.startswith("connection ")
+        return not str(record.msg).startswith(_OF_CONNECTIONS)
 
 
 def tell_fault(log: logging.Logger, error: Exception) -> None:
