@@ -198,9 +198,9 @@ class Replay:
         """See `Actor`."""
         asked = code in STEPS
         if asked and self._before not in STEPS:
-            self._played = (self._left.pop(0) if self._left else self._random.choice(list(Step))).value
+            self._played = self._left.pop(0).value if self._left else str(self._random.choice(STEPS))
             if self._wrong and self._played == code:
-                self._played = self._random.choice([step for step in STEPS if step != code])
+                self._played = str(self._random.choice([step for step in STEPS if step != code]))
             self._wrong = False
         self._before = code
         return self._shown.picture(self._played if asked else code, at_s)
@@ -452,7 +452,8 @@ def rows(species: str, photos: list[str], count: int, pool: ProcessPoolExecutor)
     for row in pool.map(work, [(species, pair, number) for number, pair in enumerate(pairs)]):
         made.append(row)
         print(f"\r{species}: {len(made)}", end="", file=sys.stderr)
-    print(file=sys.stderr)
+    counts = Counter(row.status for row in made), Counter(reason for row in made for reason in row.reasons)
+    print(": " + ", ".join(f"{count} {name}" for each in counts for name, count in each.most_common()), file=sys.stderr)
     return made
 
 

@@ -76,7 +76,7 @@ class TestAModelThatLooksToo:
         result, _ = perform(capture(verifier, network), frame)
         pad = ended(result).pad
         assert (pad.status, pad.reasons) == (PadStatus.FAILED, (PadReason.ARTEFACT,))
-        assert len(pad.turns) == 1
+        assert len(pad.turns) in (1, 2)  # it is told of at the next frontal frame
         assert ended(result).frames == ()
 
     def test_it_is_shown_the_frames_that_may_be_kept(self, verifier: Verifier) -> None:

@@ -253,8 +253,8 @@ def _rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     header = [cell.strip() for cell in next(reader, [])]
     if not {"species", "score"} <= set(header) <= set(_COLUMNS) or len(set(header)) != len(header):
         raise InputInvalid(
-            "line 1: expected a header with the columns `species` and `score`, perhaps `comparison`, `subject` and `simulated`, and no "
-            f"other; found {len(header)} columns, {len(set(header) & set(_COLUMNS))} of them known"
+            "line 1: expected a header with the columns `species` and `score`, perhaps `comparison`, `subject` and `simulated`, "
+            f"and no other; found {len(header)} columns, {len(set(header) & set(_COLUMNS))} of them known"
         )
     for cells in reader:
         if len(cells) not in (0, len(header)):
