@@ -18,12 +18,19 @@ from tests.api import Running
 from tests.api.capturing import CONSENT, Client, connected
 from tests.conftest import encoded, pixels
 from tests.session import log, subject_id
+from tests.session.conftest import MakeVault
 from visavis.api.service import Rates, Studio
 from visavis.evaluation.heads import flat
 from visavis.session import Desk, Models, Vault
 from visavis.verifier import Verifier
 
 REFERENCE = 4
+
+
+@pytest.fixture(params=["sqlite"])
+def vault(request: pytest.FixtureRequest, make_vault: MakeVault) -> Vault:
+    """On one database, since captures are long; where it matters on the other one too."""
+    return make_vault(request.param)
 
 
 @pytest.fixture
@@ -170,6 +177,7 @@ class TestCapture:
         assert seen(shop, session)["attempts_left"] == 3
 
 
+@pytest.mark.parametrize("vault", ["sqlite", "postgresql"], indirect=True)
 class TestBreakingOff:
     def test_the_first_time_is_free_and_then_each_costs_an_attempt(
         self, server: Running, shop: httpx.Client, verifier: Verifier
