@@ -6,6 +6,7 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -55,7 +56,7 @@ CLAIMS = {
     "nonce": "n-1",
     "outcome": "match",
     "policy": {"name": "1e-4", "fmr_target": 1e-4, "version": 1, "extrapolated": False},
-    "liveness": {"status": "not_checked", "method": None, "reasons": []},
+    "liveness": {"status": "passed", "method": "turns-1", "reasons": []},
 }
 
 
@@ -107,7 +108,7 @@ class TestGoodOnes:
     def test_one_that_answers_what_was_asked(self) -> None:
         told = check(signed())
         assert (told.id, told.session, told.subject, told.nonce) == ("vr_1", "vs_1", "sub_1", "n-1")
-        assert (told.transaction, told.policy, told.liveness) == (PAYMENT, "1e-4", "not_checked")
+        assert (told.transaction, told.policy, told.liveness) == (PAYMENT, "1e-4", "passed")
         assert told.issued_at.timestamp() == NOW
         assert told.claims["session_created_at"] == CLAIMS["session_created_at"]
         assert "session_created_at" not in repr(told)
@@ -127,14 +128,17 @@ class TestGoodOnes:
         assert check(signed(absent), expect=Expected(purpose="payment", session="vs_1")).subject is None
 
     def test_what_later_versions_add(self) -> None:
-        later = {**CLAIMS, "colour": "blue", "liveness": {"status": "checked", "level": 3}}
+        later = {**CLAIMS, "colour": "blue", "liveness": {"status": "passed", "level": 3}}
         told = check(signed(later, header={**HEADER, "cty": "x"}))
-        assert (told.liveness, told.liveness_reasons) == ("checked", ())
-
-    def test_a_live_capture(self) -> None:
-        live = {**CLAIMS, "liveness": {"status": "passed", "method": "turns-1", "reasons": []}}
-        told = check(signed(live))
         assert (told.liveness, told.liveness_reasons) == ("passed", ())
+
+    @pytest.mark.parametrize("status", ["not_checked", "failed", "inconclusive", "perhaps"])
+    def test_who_was_not_captured_live_passes_only_where_that_is_expected(self, status: str) -> None:
+        claims = signed({**CLAIMS, "liveness": {"status": status, "method": None, "reasons": []}})
+        with pytest.raises(ReportRefused) as refused:
+            check(claims)
+        assert refused.value.claim == "liveness"
+        assert check(claims, expect=replace(EXPECTED, liveness=status)).liveness == status
 
     @pytest.mark.parametrize("seconds", [-60, 0, 600])
     def test_a_little_before_or_after(self, seconds: int) -> None:
@@ -421,7 +425,13 @@ class TestWithTheService:
         client.capture(opened.id, opened.client_secret).submit(probe=ANNA.photo(1), claim=claim.text())
         (report,) = client.verification_sessions.reports(opened.id)
         expect = Expected(
-            purpose="payment", nonce="order 77", session=opened.id, transaction=PAYMENT, subject=anna, policy="1e-4"
+            purpose="payment",
+            nonce="order 77",
+            session=opened.id,
+            transaction=PAYMENT,
+            subject=anna,
+            policy="1e-4",
+            liveness="not_checked",
         )
         who: dict[str, Any] = {"issuer": "https://verify.example", "audience": "shop"}
 
@@ -457,6 +467,6 @@ class TestWithTheService:
         client.capture(opened.id, opened.client_secret).submit(probe=ANNA.photo(1), reference=ANNA.photo())
         (report,) = client.verification_sessions.reports(opened.id)
         told = Reports(client.key_set(), issuer="https://verify.example", audience="shop").check(
-            report, expect=Expected(purpose="door", session=opened.id)
+            report, expect=Expected(purpose="door", session=opened.id, liveness="not_checked")
         )
         assert (told.subject, told.nonce, told.transaction) == (None, None, None)

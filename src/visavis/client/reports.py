@@ -39,7 +39,8 @@ class Expected:
 
     purpose, transaction: as the session was opened with; a report with a transaction is refused where none is expected. nonce:
     your own, new for each session. session: its id. subject: the id of who should have matched, where that is known. policy: by
-    name, where another than the one that was asked for must not do. Raises InputInvalid.
+    name, where another than the one that was asked for must not do. liveness: `not_checked` for sessions that were opened so.
+    Raises InputInvalid.
     """
 
     purpose: str
@@ -48,6 +49,7 @@ class Expected:
     transaction: Transaction | None = None
     subject: str | None = None
     policy: str | None = None
+    liveness: str = "passed"
 
     def __post_init__(self) -> None:
         if not self.nonce and not self.session:
@@ -117,6 +119,7 @@ class _Checker(Generic[K]):
         _same("transaction", claims.transaction, expect.transaction)
         _same("sub", claims.sub, expect.subject or claims.sub)
         _same("policy", claims.policy.name, expect.policy or claims.policy.name)
+        _same("liveness", claims.liveness.status, expect.liveness)
         _same("outcome", claims.outcome, "match")
         return CheckedReport(
             id=claims.jti,
