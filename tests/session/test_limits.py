@@ -29,7 +29,7 @@ from visavis.template import Claim, ClaimType, Secret
 
 CLAIM = Claim(bytes(range(16)), Secret(bytes(range(32))), ClaimType.RANDOM)
 ANNA, BELA = Person(1), Person(2)
-MINE = failure_keys("vs_1", "sub_1")
+MINE = failure_keys("vs_1", "VC1:A")
 
 
 def test_they_are_those_of_the_standard() -> None:
@@ -223,19 +223,19 @@ class TestCaptures:
         assert self.locked(0, 0, 0, 0, 0, 1000, at=1000) == 800
 
     @pytest.mark.parametrize(
-        ("session", "subject", "wait"),
-        [("vs_1", "sub_1", 1800), ("vs_1", None, 1800), ("vs_2", "sub_1", 1800), ("vs_2", None, None),
-         ("vs_2", "sub_2", None), ("sub_1", "vs_1", None)],
+        ("session", "token", "wait"),
+        [("vs_1", "VC1:A", 1800), ("vs_1", None, 1800), ("vs_2", "VC1:A", 1800), ("vs_2", None, None),
+         ("vs_2", "VC1:B", None), ("VC1:A", "vs_1", None)],
     )  # fmt: skip
-    def test_the_session_and_the_subject_are_locked_and_nobody_else(
-        self, session: str, subject: str | None, wait: float | None
+    def test_the_session_and_the_claim_are_locked_and_nobody_else(
+        self, session: str, token: str | None, wait: float | None
     ) -> None:
-        assert self.locked(0, 0, 0, 0, 0, at=0, keys=failure_keys(session, subject)) == wait
+        assert self.locked(0, 0, 0, 0, 0, at=0, keys=failure_keys(session, token)) == wait
 
     def test_they_are_counted_under_hashes(self) -> None:
-        assert failure_keys("vs_1", "sub_1") == [
+        assert failure_keys("vs_1", "VC1:A") == [
             sha256(b"visavis capture v1 session vs_1").digest(),
-            sha256(b"visavis capture v1 subject sub_1").digest(),
+            sha256(b"visavis capture v1 token VC1:A").digest(),
         ]
 
     def test_they_are_forgotten_once_they_lock_nothing_any_more(self, vault: Vault, clock: Clock) -> None:

@@ -223,7 +223,7 @@ class TestGuidance:
         assert capture(verifier).see(jpeg(picture), 0.0).code == code
 
     def test_too_bright_and_turned_away(self, verifier: Verifier) -> None:
-        bright = np.clip(pixels("P001", "studio_portrait", 400).astype(int) + 130, 0, 255).astype(np.uint8)
+        bright = (255 - 0.15 * (255 - pixels("P001", "studio_portrait", 400).astype(float))).astype(np.uint8)
         assert capture(verifier).see(jpeg(bright), 0.0).code in (Guidance.TOO_BRIGHT, Guidance.NO_FACE)
 
     @pytest.mark.parametrize(

@@ -96,7 +96,6 @@ class Gate:
                 raise SessionUnknown("there is nothing here to connect to")
             self._check_origin(scope)
             self._by_address.take(address)
-            self._failed.check(address)
             await self._app(scope, receive, send)
         except VisavisError as error:
             answer = problem.of(error, scope)

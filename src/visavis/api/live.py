@@ -16,6 +16,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import anyio
@@ -23,23 +24,28 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from visavis.api import models as m
 from visavis.api import problem
 from visavis.api.capture import TEXT_MAX, capture_of, enrolled_of
 from visavis.api.service import Service
-from visavis.api.stream import Kind, Stream
+from visavis.api.stream import PHOTO_BYTES_MAX, Kind, Stream
 from visavis.errors import ClientSecretRefused, InputInvalid, RateLimited, RequestTooSlow, StreamBroken, VisavisError
-from visavis.image import Photo
+from visavis.image import Limits, Photo
 from visavis.session import (
+    CAPTURE_S,
     FRAME_BYTES_MAX,
-    Against,
+    INTERRUPTED,
     Agreed,
+    Alternative,
     AnySession,
+    Beginning,
     Capture,
     Enrolled,
     LiveCapture,
-    Wanted,
+    LiveResult,
     begin_capture,
     break_off,
+    check_ready,
     finish_capture,
     request_review,
 )
@@ -47,12 +53,15 @@ from visavis.template import CLAIM_PREFIX, CREDENTIAL_PREFIX, HOLDER_PREFIX, rea
 
 SUBPROTOCOL = "visavis.live.1"
 LONG_SIDE_PX = 640
+FIRST_CHARS_MAX = 131_072
 _START_S, _IDLE_S, _SENT_S = 10.0, 10.0, 10.0
+_WHOLE_S = 2 * CAPTURE_S + 20
+"""For how long a session is captured for in all, photos of codes included."""
 _A_SECOND_MAX = 40
-_POLICY_VIOLATION, _TRY_AGAIN = 1008, 1013
+_CODE_LIMITS = Limits(PHOTO_BYTES_MAX, 16_000_000)
+_POLICY_VIOLATION, _TRY_AGAIN, _GOING_AWAY = 1008, 1013, 1012
 _PREFIXES = {Kind.CLAIM: CLAIM_PREFIX, Kind.CREDENTIAL: CREDENTIAL_PREFIX, Kind.HOLDER: HOLDER_PREFIX}
-_NEEDED = {Against.SUBJECT: Kind.CLAIM, Against.CREDENTIAL: Kind.CREDENTIAL, Against.UPLOAD: Kind.REFERENCE}
-Text = Annotated[str | None, Field(max_length=TEXT_MAX)]
+Text = Annotated[str | None, Field(max_length=TEXT_MAX, repr=False)]
 
 
 class Consent(BaseModel):
@@ -68,7 +77,7 @@ class Start(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["start"]
-    secret: str = Field(max_length=200)
+    secret: str = Field(max_length=200, repr=False)
     consent: Consent
     claim: Text = None
     credential: Text = None
@@ -88,67 +97,81 @@ def router(service: Service) -> APIRouter:
         with suppress(WebSocketDisconnect, TimeoutError):
             try:
                 with service.studio.connected(address):
-                    await _conduct(service, websocket, session_id)
-            except VisavisError as error:
-                if isinstance(error, ClientSecretRefused):
-                    websocket.scope["state"]["failed"]()
+                    told = await _told(service, websocket, session_id)
+                    if told is not None:
+                        await _refuse(websocket, told)
+            except VisavisError as error:  # too many are connected
                 await _refuse(websocket, problem.told(error, websocket.scope))
-            except (WebSocketDisconnect, TimeoutError):
-                raise
-            except Exception as error:  # noqa: BLE001 - of a fault nobody foresaw nothing but its type is told, and that not to the client
-                await _refuse(websocket, problem.unforeseen(error, websocket.scope))
 
     return routes
+
+
+async def _told(service: Service, websocket: WebSocket, session_id: str) -> problem.Told | None:
+    """Serve a connection, to its end. What its client is to be told of a fault."""
+    try:
+        await _conduct(service, websocket, session_id)
+    except ClientSecretRefused as error:
+        try:
+            websocket.scope["state"]["failed"]()
+        except RateLimited as limited:
+            return problem.told(limited, websocket.scope)
+        return problem.told(error, websocket.scope)
+    except VisavisError as error:
+        return problem.told(error, websocket.scope)
+    except (WebSocketDisconnect, TimeoutError):
+        raise
+    except Exception as error:  # noqa: BLE001 - of a fault that nobody foresaw its type is told, and to the operator alone
+        return problem.unforeseen(error, websocket.scope)
+    return None
 
 
 async def _conduct(service: Service, websocket: WebSocket, session_id: str) -> None:
     """One connection, from its first message on. Raises what is to be told to the client."""
     start = await _first(websocket)
-    desk = service.desk
-    agreed = Agreed(start.consent.version, start.consent.locale)
+    beginning = Beginning(
+        Agreed(start.consent.version, start.consent.locale),
+        None if start.alternative is None else Alternative(start.alternative),
+        evidence=start.evidence_agreed,
+    )
     with service.studio.place():
-        mine = await run_in_threadpool(begin_capture, desk, session_id, start.secret, agreed)
+        mine = await run_in_threadpool(begin_capture, service.desk, session_id, start.secret, beginning)
         ended = await _ended(service, websocket, mine, start)
-    told = enrolled_of(service, ended) if isinstance(ended, Enrolled) else capture_of(service, ended)
+    told = await run_in_threadpool(_answer, service, ended)  # which draws codes
     await _send(websocket, {"type": "done", "capture": told.model_dump(mode="json")})
-    await websocket.close()
+    await _close(websocket, 1000)
+
+
+def _answer(service: Service, ended: AnySession | Enrolled) -> m.Capture:
+    return enrolled_of(service, ended) if isinstance(ended, Enrolled) else capture_of(service, ended)
 
 
 async def _ended(service: Service, websocket: WebSocket, mine: AnySession, start: Start) -> AnySession | Enrolled:
     """Capture for a session that is taken, to its end; it is given back where it breaks off."""
-    desk, over = service.desk, False
+    desk = service.desk
     if start.alternative == "review":
         return await run_in_threadpool(request_review, desk, mine)
     shooting = _Shooting(service, websocket, mine, start)
     try:
-        await shooting.run()
-        over = True
-        result = shooting.live.result
-        assert result is not None  # noqa: S101 - that is when it ends
-        service.metrics.captured(result.pad)
-        return await run_in_threadpool(finish_capture, desk, mine, result, shooting.capture())
-    except VisavisError as error:
-        if not over:
-            await _break_off(service, mine, shooting, error.code)
-        raise
-    except BaseException:
-        if not over:
-            await _break_off(service, mine, shooting)
+        result = await shooting.run()
+    except BaseException as error:
+        theirs = (isinstance(error, WebSocketDisconnect) and error.code != _GOING_AWAY) or _is_theirs(error)
+        with anyio.CancelScope(shield=True), suppress(VisavisError):  # also when this task is being ended
+            code = error.code if isinstance(error, VisavisError) else INTERRUPTED
+            asked = theirs and shooting.live.challenged
+            await run_in_threadpool(break_off, desk, mine, shooting.capture(), challenged=asked, error=code)
         raise
     finally:
         shooting.live.close()
+    service.metrics.captured(result.pad)
+    return await run_in_threadpool(finish_capture, desk, mine, result, shooting.capture())
 
 
-async def _break_off(service: Service, mine: AnySession, shooting: "_Shooting", *error: str) -> None:
-    """Give the session back, also when this task is being ended."""
-    with anyio.CancelScope(shield=True), suppress(VisavisError):
-        challenged = shooting.live.challenged
-        await run_in_threadpool(
-            lambda: break_off(service.desk, mine, challenged=challenged, **({"error": error[0]} if error else {}))
-        )
+def _is_theirs(error: BaseException) -> bool:
+    """Whether a fault is the client's, and none of the service."""
+    return isinstance(error, TimeoutError) or (isinstance(error, VisavisError) and not problem.is_ours(error))
 
 
-@dataclass
+@dataclass(repr=False)
 class _Shooting:
     """The pictures of one capture, as they come in."""
 
@@ -162,38 +185,33 @@ class _Shooting:
         desk = self.service.desk
         self.live = LiveCapture(desk.models.current, passive=desk.passive)
         self._stream = Stream(self.start.secret, self.nonce)
-        self._texts = {
-            Kind.CLAIM: self.start.claim,
-            Kind.CREDENTIAL: self.start.credential,
-            Kind.HOLDER: self.start.holder,
-        }
+        texts = {Kind.CLAIM: self.start.claim, Kind.CREDENTIAL: self.start.credential, Kind.HOLDER: self.start.holder}
+        self._texts = {kind: None if text is None else text.strip() for kind, text in texts.items()}
         self._reference: bytes | None = None
+        self._photographed: set[Kind] = set()
         self._newest: tuple[int, bytes, float] | None = None
+        self._arrived_s, self._gap_s = 0.0, 0.0
         self._fresh, self._stopped = asyncio.Event(), False
         self._times: deque[float] = deque(maxlen=_A_SECOND_MAX)
 
-    async def run(self) -> None:
+    async def run(self) -> LiveResult:
         """Until the capture is over. Raises WebSocketDisconnect when the client goes, or what is to be told to it."""
-        await _send(
-            self.websocket,
-            {
-                "type": "ready",
-                "nonce": self.nonce.hex(),
-                "frame_bytes_max": FRAME_BYTES_MAX,
-                "long_side_px": LONG_SIDE_PX,
-            },
-        )
+        hello = {"nonce": self.nonce.hex(), "frame_bytes_max": FRAME_BYTES_MAX, "long_side_px": LONG_SIDE_PX}
+        await _send(self.websocket, {"type": "ready", **hello})
         looker, reader = asyncio.create_task(self._look()), asyncio.create_task(self._read())
         try:
-            await asyncio.wait({looker, reader}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({looker, reader}, timeout=_WHOLE_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             reader.cancel()
             self._stopped = True  # and is not cancelled: a frame is looked at to its end
             self._fresh.set()
             await asyncio.gather(looker, reader, return_exceptions=True)
-        looker.result()
-        if self.live.result is None:
+        if self.live.result is not None:  # whoever hung up then, it counts
+            return self.live.result
+        if not reader.cancelled():
             reader.result()
+        looker.result()
+        raise RequestTooSlow(f"a capture is over within {_WHOLE_S:.0f} s")
 
     def capture(self) -> Capture:
         """What came besides the frames."""
@@ -208,24 +226,27 @@ class _Shooting:
             if len(self._times) == _A_SECOND_MAX and now - self._times[0] < 1:
                 raise RateLimited(f"a client sends {_A_SECOND_MAX} pictures a second at most")
             self._times.append(now)
-            if kind is Kind.FRAME:
-                if self._newest is None:
-                    self._check_complete()
-                self._newest = number, picture, now
-                self._fresh.set()
-            elif self._newest is not None:
-                raise StreamBroken("photos of codes and documents come before the first frame")
-            elif kind is Kind.REFERENCE:
-                self._reference = picture
-            else:
-                self._texts[kind] = await run_in_threadpool(lambda: read_qr(Photo(picture), _PREFIXES[kind]))  # noqa: B023
+            if kind is not Kind.FRAME:
+                await self._take(kind, picture)
+                continue
+            if self._newest is None:
+                await run_in_threadpool(check_ready, self.service.desk, self.session, self.capture())
+                self._arrived_s = now
+            self._gap_s = max(self._gap_s, now - self._arrived_s)
+            self._newest, self._arrived_s = (number, picture, now), now
+            self._fresh.set()
 
-    def _check_complete(self) -> None:
-        """Raises InputInvalid where something is missing that the person should not be captured without."""
-        if isinstance(self.session.wanted, Wanted):
-            kind = _NEEDED[self.session.wanted.against]
-            if (self._reference if kind is Kind.REFERENCE else self._texts[kind]) is None:
-                raise InputInvalid(f"before the first frame, send the {kind.name.lower()}")
+    async def _take(self, kind: Kind, picture: bytes) -> None:
+        """Take a photo of a code, or the one to compare with."""
+        if self._newest is not None or kind in self._photographed:
+            raise StreamBroken("photos of codes and documents come before the first frame, one of each")
+        self._photographed.add(kind)
+        if kind is Kind.REFERENCE:
+            self._reference = picture
+            return
+        async with self.service.studio.looking:
+            photo, prefix = await run_in_threadpool(Photo, picture, limits=_CODE_LIMITS), _PREFIXES[kind]
+            self._texts[kind] = await run_in_threadpool(read_qr, photo, prefix)
 
     async def _look(self) -> None:
         """Look at the newest frame, again and again, until the capture is over."""
@@ -235,24 +256,25 @@ class _Shooting:
                 if self._stopped or self._newest is None:
                     return
                 self._fresh.clear()
-                number, frame, at_s = self._newest
-                guided = await run_in_threadpool(self.live.see, frame, at_s)
-            progress = round(guided.progress, 3)
-            await _send(
-                self.websocket,
-                {"type": "guidance", "frame": number, "code": guided.code.value, "progress": progress},
-            )
+                (number, frame, at_s), gap_s = self._newest, self._gap_s
+                self._gap_s = 0.0
+                guided = await run_in_threadpool(partial(self.live.see, frame, at_s, gap_s=gap_s))
+            said = {"frame": number, "code": guided.code.value, "progress": round(guided.progress, 3)}
+            await _send(self.websocket, {"type": "guidance", **said})
 
 
 async def _first(websocket: WebSocket) -> Start:
     """Raises InputInvalid or RequestTooSlow."""
-    message = await _received(websocket, _START_S)
+    text = (await _received(websocket, _START_S)).get("text") or ""
+    if len(text) > FIRST_CHARS_MAX:
+        raise InputInvalid(f"the first message has {FIRST_CHARS_MAX:,} characters at most")
     try:
-        return Start.model_validate_json(message.get("text") or "")
+        return Start.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputInvalid(f"expected a `start` message: {where or 'it'}: {first['msg']}") from None
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        known = [str(part) for part in first["loc"] if part in {*Start.model_fields, *Consent.model_fields}]
+        where = ".".join(known) or "it"
+        raise InputInvalid(f"expected a `start` message: {where}: {first['msg']}") from None
 
 
 async def _binary(websocket: WebSocket) -> bytes:
@@ -280,7 +302,13 @@ async def _send(websocket: WebSocket, message: dict[str, Any]) -> None:
         await websocket.send_text(json.dumps(message, separators=(",", ":")))
 
 
+async def _close(websocket: WebSocket, code: int) -> None:
+    """Raises TimeoutError where the client does not read."""
+    async with asyncio.timeout(_SENT_S):
+        await websocket.close(code)
+
+
 async def _refuse(websocket: WebSocket, told: problem.Told) -> None:
     message = {"type": "error", "code": told.code, "message": told.detail, "retry_after_s": told.retry_after_s}
     await _send(websocket, message)
-    await websocket.close(_POLICY_VIOLATION if told.retry_after_s is None else _TRY_AGAIN)
+    await _close(websocket, _POLICY_VIOLATION if told.retry_after_s is None else _TRY_AGAIN)

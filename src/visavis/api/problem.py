@@ -73,6 +73,11 @@ class Told:
     retry_after_s: float | None = None
 
 
+def is_ours(error: VisavisError) -> bool:
+    """Whether it is the service that lacks something."""
+    return STATUS.get(error.code, 422) >= 500
+
+
 def told(error: VisavisError, scope: Scope) -> Told:
     """What is said of a fault of ours, whose code the log of the request repeats. What the service itself lacks is told to its
     operator alone."""

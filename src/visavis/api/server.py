@@ -6,6 +6,7 @@ from typing import Any
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from visavis.api.app import make_app
 from visavis.api.service import Service
@@ -16,13 +17,48 @@ CONNECTIONS_MAX = 1_000
 BYTES_S_MIN = 1_024
 
 
-class Connection(H11Protocol):
+class _Read:
+    """A protocol whose connection is dropped where its client does not read: unless in a while less is unread than before, by as
+    much as the slowest of networks carries."""
+
+    headers_s = 10.0
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    _unread: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """See asyncio."""
+        super().pause_writing()  # type: ignore[misc]
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """See asyncio."""
+        super().resume_writing()  # type: ignore[misc]
+        _stop(self._unread)
+
+    def _watch(self, unread: int) -> None:
+        def look() -> None:
+            left = self.transport.get_write_buffer_size()
+            if unread - left < BYTES_S_MIN * self.headers_s:
+                self.transport.abort()
+            else:
+                self._watch(left)
+
+        _stop(self._unread)
+        self._unread = self.loop.call_later(self.headers_s, look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio."""
+        _stop(self._unread)
+        super().connection_lost(exc)  # type: ignore[misc]
+
+
+class Connection(_Read, H11Protocol):
     """A connection that is closed where its client keeps it waiting: for the headers of the next request, for the rest of a body
     that nobody reads any more, or for its answers to be read. headers_s: for how long each of these may take."""
 
-    headers_s = 10.0
+    transport: asyncio.Transport
     _late: asyncio.TimerHandle | None = None
-    _unread: asyncio.TimerHandle | None = None
     _end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -47,34 +83,22 @@ class Connection(H11Protocol):
         _stop(self._end)
         self._end = self.loop.call_later(self.headers_s, self.transport.abort)
 
-    def pause_writing(self) -> None:
-        """See asyncio."""
-        super().pause_writing()
-        self._watch(self.transport.get_write_buffer_size())
-
-    def resume_writing(self) -> None:
-        """See asyncio."""
-        super().resume_writing()
-        _stop(self._unread)
-
-    def _watch(self, unread: int) -> None:
-        """Drop the connection unless in a while less is unread than now, by as much as the slowest of networks carries."""
-
-        def look() -> None:
-            left = self.transport.get_write_buffer_size()
-            if unread - left < BYTES_S_MIN * self.headers_s:
-                self.transport.abort()
-            else:
-                self._watch(left)
-
-        _stop(self._unread)
-        self._unread = self.loop.call_later(self.headers_s, look)
-
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
-        for timer in (self._late, self._unread, self._end):
+        for timer in (self._late, self._end):
             _stop(timer)
         super().connection_lost(exc)
+
+
+class LiveConnection(_Read, WebSocketsSansIOProtocol):
+    """The same, once it is a WebSocket."""
+
+    def handle_ping(self) -> None:
+        """Answer, unless what was answered before is still unread: pings are no reason to hold more."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.transport.abort()
 
 
 def _stop(timer: asyncio.TimerHandle | None) -> None:
@@ -89,7 +113,7 @@ def server_of(service: Service, **settings: Any) -> uvicorn.Server:
         http=type("Connection", (Connection,), {"headers_s": service.headers_s}),
         h11_max_incomplete_event_size=HEADERS_BYTES_MAX,
         limit_concurrency=CONNECTIONS_MAX,
-        ws="websockets-sansio",
+        ws=type("LiveConnection", (LiveConnection,), {"headers_s": service.headers_s}),
         ws_max_size=MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,  # pictures are packed already, and what unpacks could be made to
         access_log=False,

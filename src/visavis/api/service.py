@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 RETRY_AFTER_S = 1.0
-CONNECTIONS_MAX, CONNECTIONS_BY_ADDRESS_MAX = 1_000, 20
-"""Of live captures."""
+CONNECTIONS_MAX, CONNECTIONS_BY_ADDRESS_MAX = 500, 20
+"""Of live captures; the server takes more, so that others are served besides."""
 
 
 class Room:

@@ -13,7 +13,7 @@ from struct import Struct
 from visavis.errors import RequestTooLarge, StreamBroken
 from visavis.session import FRAME_BYTES_MAX
 
-PHOTO_BYTES_MAX = 4 * 1024 * 1024
+PHOTO_BYTES_MAX = 2 * 1024 * 1024
 _HEAD, _MAC_BYTES = Struct(">BI"), 32
 MESSAGE_BYTES_MAX = _HEAD.size + _MAC_BYTES + PHOTO_BYTES_MAX
 
@@ -47,7 +47,7 @@ class Stream:
             raise StreamBroken(
                 "this message does not follow the one before; a capture cannot be put together from others"
             )
-        if kind not in Kind._value2member_map_:
+        if kind not in set(Kind):
             raise StreamBroken(f"there is no picture of kind {kind}")
         most = FRAME_BYTES_MAX if kind == Kind.FRAME else PHOTO_BYTES_MAX
         if len(picture) > most:

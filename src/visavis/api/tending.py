@@ -23,7 +23,7 @@ _log = logging.getLogger("visavis.tending")
 async def tended(service: Service) -> AsyncIterator[None]:
     """Tend the service for the length of the block. Several processes may do so at the same time."""
     vault = service.desk.vault
-    to_thread.current_default_thread_limiter().total_tokens = service.room.places + _OTHERS
+    to_thread.current_default_thread_limiter().total_tokens = service.room.places + service.studio.places + _OTHERS
     async with anyio.create_task_group() as tasks:  # which waits for their threads; tasks of asyncio would leave them
         tasks.start_soon(_every, _MINUTE_S, lambda: expire_sessions(vault))
         tasks.start_soon(_every, _DAY_S, lambda: sweep(vault), _HOUR_S)

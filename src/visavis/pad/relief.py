@@ -10,8 +10,6 @@ from visavis.pad.value import Axis, Relief, View
 _TILT_MIN_DEG = 8.0
 """Views that are turned less say little: there parallax and noise are alike."""
 _VIEWS_MIN = 3
-_ACROSS = 0.7
-"""From here on a turn is one to a side, below its counterpart a nod."""
 
 
 def relief(views: Sequence[View | None], axis: Axis) -> Relief | None:
@@ -26,7 +24,7 @@ def relief(views: Sequence[View | None], axis: Axis) -> Relief | None:
         for view in views
         if view is not None
         and view.tilt_deg >= _TILT_MIN_DEG
-        and (view.across >= _ACROSS if axis is Axis.SIDEWAYS else view.across <= 1 - _ACROSS)
+        and view.axis is axis
         and np.isfinite([view.tip[column], view.nasion[column]]).all()
     ]
     if len(used) < _VIEWS_MIN:

@@ -7,6 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_ACROSS = 0.7
+"""From here on a turn is one to a side, below its counterpart a nod."""
+
+
+class Axis(StrEnum):
+    """The way a head is turned."""
+
+    SIDEWAYS = "sideways"
+    NOD = "nod"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
@@ -30,12 +40,12 @@ class View:
     def __repr__(self) -> str:
         return "<View>"
 
-
-class Axis(StrEnum):
-    """The way a head is turned."""
-
-    SIDEWAYS = "sideways"
-    NOD = "nod"
+    @property
+    def axis(self) -> Axis | None:
+        """Which way the face is turned; None where it is neither."""
+        if self.across >= _ACROSS:
+            return Axis.SIDEWAYS
+        return Axis.NOD if self.across <= 1 - _ACROSS else None
 
 
 class Step(StrEnum):

@@ -9,8 +9,10 @@ from visavis.session.audit import GENESIS, Detail, Entry, Event, Head, Verdict, 
 from visavis.session.conducting import (
     REVIEW_REQUESTED,
     Agreed,
+    Beginning,
     begin_capture,
     break_off,
+    check_ready,
     finish_capture,
     request_review,
 )
@@ -32,6 +34,7 @@ from visavis.session.evidence import erase_evidence, export_evidence
 from visavis.session.export import export_subject
 from visavis.session.happening import EVENT_TYPES, Delivery, DeliveryState, Endpoint, Happening, SigningSecret
 from visavis.session.hosted import (
+    INTERRUPTED,
     Desk,
     cancel_session,
     expire_sessions,
@@ -70,7 +73,7 @@ from visavis.session.inquiry import (
 from visavis.session.jws import REPORT_TYPE
 from visavis.session.key_check import confirm_keys
 from visavis.session.limits import DEFAULT_ATTEMPT_LIMITS, AttemptLimits
-from visavis.session.live import FRAME_BYTES_MAX, Guidance, Guided, LiveCapture, LiveResult
+from visavis.session.live import CAPTURE_S, FRAME_BYTES_MAX, Guidance, Guided, LiveCapture, LiveResult
 from visavis.session.outbox import (
     Most,
     Sending,
@@ -116,6 +119,7 @@ from visavis.session.verification import Expected, Verification, renew_claim, ve
 __all__ = [
     "API_KEY_PREFIX",
     "CAPTURES_MAX",
+    "CAPTURE_S",
     "DEFAULT_ATTEMPT_LIMITS",
     "ENROLMENT_POLICY",
     "EVENT_TYPES",
@@ -123,6 +127,7 @@ __all__ = [
     "EVIDENCE_TEXT_MAX",
     "FRAME_BYTES_MAX",
     "GENESIS",
+    "INTERRUPTED",
     "LIVENESS_FAILED",
     "OPEN",
     "REPORT_TYPE",
@@ -137,6 +142,7 @@ __all__ = [
     "AttemptLimits",
     "Attempts",
     "Audit",
+    "Beginning",
     "Capture",
     "CaptureReport",
     "Consent",
@@ -207,6 +213,7 @@ __all__ = [
     "cancel_session",
     "change_endpoint",
     "change_secret",
+    "check_ready",
     "confirm_keys",
     "enrol",
     "erase_evidence",

@@ -2,8 +2,9 @@
 
 (1) Who holds the session's secret, and has agreed to be captured, takes the session; the agreement is logged. Where too many
     captures did not pass, none begins.
-(2) Frames are looked at, as `live` tells. They are in memory alone, and go when the connection does.
-(3) What was captured is compared, or enrolled, as `submission` and `enlisting` tell; where the capture did not pass nothing is.
+(2) What the person shows besides their face is looked at as far as it can be, so that nobody is captured in vain.
+(3) Frames are looked at, as `live` tells. They are in memory alone, and go when the connection does.
+(4) What was captured is compared, or enrolled, as `submission` and `enlisting` tell; where the capture did not pass nothing is.
 
 A capture that breaks off loses nothing the first time; from then on it costs an attempt, once something was asked.
 """
@@ -12,11 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import cast
 
-from visavis.errors import InputInvalid
+from visavis.errors import InputInvalid, SessionClosed
 from visavis.session.audit import Event
 from visavis.session.enlisting import Enrolled, enrol_taken
+from visavis.session.evidence import check_agreed
 from visavis.session.hosted import INTERRUPTED, Desk, settle, shown_to, take
 from visavis.session.inquiry import (
+    Against,
     Alternative,
     AnySession,
     EnrolmentSession,
@@ -30,11 +33,14 @@ from visavis.session.live import CAPTURE_S, LiveResult
 from visavis.session.ports import Transaction
 from visavis.session.submission import Capture, conclude, given_back
 from visavis.session.value import check_locale
+from visavis.template import Claim
 
-LIVE_LEASE = timedelta(seconds=CAPTURE_S + 60)
+LIVE_LEASE = timedelta(seconds=2 * CAPTURE_S + 60)
 """For how long a live capture is waited for before the session takes another."""
 REVIEW_REQUESTED = "review_requested"
 """A session's last error where its user asked for people to take care of it."""
+BEGUN_MAX = 50
+"""So many captures may be begun in a session, whatever becomes of them."""
 _TEXT_MAX = 200
 
 
@@ -53,29 +59,64 @@ class Agreed:
         check_locale(self.locale)
 
 
-def begin_capture(desk: Desk, session_id: str, secret: str, agreed: Agreed) -> AnySession:
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a client says first. alternative: the way of who cannot turn their head. evidence: whether they agree that the photos
+    are kept."""
+
+    agreed: Agreed
+    alternative: Alternative | None = None
+    evidence: bool = False
+
+
+def begin_capture(desk: Desk, session_id: str, secret: str, beginning: Beginning) -> AnySession:
     """Take a session for a live capture (1).
 
-    Raises ClientSecretRefused; SessionClosed when it takes no capture now; InputInvalid where it takes none that is live;
-    RateLimited while captures are locked.
+    Raises ClientSecretRefused; SessionClosed when it takes no capture now; InputInvalid where it takes none that is live, or none
+    such; RateLimited while captures are locked.
     """
     session = shown_to(desk, session_id, secret)
     if session.wanted.liveness is not LivenessPolicy.REQUIRED:
         raise InputInvalid("this session takes photos, and no live capture")
+    if beginning.alternative not in (None, *session.wanted.alternatives):
+        raise InputInvalid("this session does not offer that to people who cannot turn their head")
+    check_agreed(session, agreed=beginning.evidence)
     now = desk.vault.clock()
 
     def begin(tx: Transaction, found: AnySession) -> None:
-        subject_id = found.wanted.subject_id
-        admit_capture(tx.failures, failure_keys(session_id, subject_id), now=now)
-        told = {"session": session_id, "application": found.application, "subject": subject_id}
-        words = {"purpose": found.wanted.purpose, "text_version": agreed.version, "locale": agreed.locale}
-        tx.audit.append(Event.CAPTURE_AGREED, {**told, **words}, at=now)
+        if beginning.alternative is Alternative.REVIEW:
+            return
+        if found.begun >= BEGUN_MAX:
+            raise SessionClosed("too many captures were begun in this session; ask for another one")
+        admit_capture(tx.failures, failure_keys(found.id), now=now)
+        told = {"session": found.id, "application": found.application, "subject": found.wanted.subject_id}
+        words = {"text_version": beginning.agreed.version, "locale": beginning.agreed.locale}
+        tx.audit.append(Event.CAPTURE_AGREED, {**told, **words, "purpose": found.wanted.purpose}, at=now)
 
-    return take(desk, session_id, lease=LIVE_LEASE, alongside=begin)
+    return take(desk, session_id, lease=LIVE_LEASE, begins=1, alongside=begin)
+
+
+def check_ready(desk: Desk, mine: AnySession, capture: Capture) -> None:
+    """Whether a person may be captured with what they show (2).
+
+    Raises InputInvalid where something is missing, ClaimMalformed, RateLimited while captures with this claim are locked.
+    """
+    if not isinstance(mine.wanted, Wanted):
+        return
+    against = mine.wanted.against
+    shown = {Against.SUBJECT: capture.claim, Against.CREDENTIAL: capture.credential, Against.UPLOAD: capture.reference}
+    if shown[against] is None:
+        names = {Against.SUBJECT: "claim", Against.CREDENTIAL: "credential", Against.UPLOAD: "photo to compare with"}
+        raise InputInvalid(f"before the first frame, send the {names[against]}")
+    if against is Against.SUBJECT and capture.claim is not None:
+        with Claim.parse(capture.claim):
+            pass
+    with desk.vault.store.reading() as tx:
+        admit_capture(tx.failures, failure_keys(mine.id, capture.token), now=desk.vault.clock())
 
 
 def finish_capture(desk: Desk, mine: AnySession, live: LiveResult, capture: Capture) -> AnySession | Enrolled:
-    """Compare or enrol what was captured (3). capture: with what came besides the frames. Raises what `submit` and `enrol` do."""
+    """Compare or enrol what was captured (4). capture: with what came besides the frames. Raises what `submit` and `enrol` do."""
     with given_back(desk, mine):
         if isinstance(mine.wanted, Wanted):
             taken = replace(capture, frames=live.frames)
@@ -84,19 +125,21 @@ def finish_capture(desk: Desk, mine: AnySession, live: LiveResult, capture: Capt
         return enrol_taken(desk, enrolment, live.frames, agreed=capture.agreed, liveness=live.pad)
 
 
-def break_off(desk: Desk, mine: AnySession, *, challenged: bool, error: str = INTERRUPTED) -> AnySession:
+def break_off(
+    desk: Desk, mine: AnySession, capture: Capture, *, challenged: bool, error: str = INTERRUPTED
+) -> AnySession:
     """Give a session back whose capture broke off. challenged: once something was asked. Raises SessionClosed."""
     costs = challenged and mine.interruptions > 0
     counted = replace(mine, interruptions=mine.interruptions + challenged)
+    now = desk.vault.clock()
     with desk.vault.store.writing() as tx:
-        return settle(tx, counted, desk.vault.clock(), error=error, attempts=int(costs))
+        if costs:
+            for key in failure_keys(mine.id, capture.token):
+                tx.failures.add(key, now)
+        return settle(tx, counted, now, error=error, attempts=int(costs))
 
 
 def request_review(desk: Desk, mine: AnySession) -> AnySession:
-    """End a session whose user cannot be captured as it asks, for people to take care of. Raises InputInvalid where it offers no
-    such way."""
-    with given_back(desk, mine):
-        if Alternative.REVIEW not in mine.wanted.alternatives:
-            raise InputInvalid("this session offers no review")
-        with desk.vault.store.writing() as tx:
-            return settle(tx, mine, desk.vault.clock(), done=SessionStatus.CANCELED, error=REVIEW_REQUESTED, attempts=0)
+    """End a session whose user cannot be captured as it asks, for people to take care of."""
+    with given_back(desk, mine), desk.vault.store.writing() as tx:
+        return settle(tx, mine, desk.vault.clock(), done=SessionStatus.CANCELED, error=REVIEW_REQUESTED, attempts=0)

@@ -30,7 +30,7 @@ from visavis.session.inquiry import (
     Yields,
 )
 from visavis.session.ports import Transaction
-from visavis.session.submission import challenged, count_failure, lacking, require_unchecked, taken
+from visavis.session.submission import count_failure, had_asked, lacking, require_unchecked, taken
 from visavis.session.value import ConsentText
 
 
@@ -125,7 +125,7 @@ def enrol_taken(
         now = desk.vault.clock()
         with desk.vault.store.writing() as tx:
             count_failure(tx, mine, liveness, now)
-            attempts = int(challenged(liveness))
+            attempts = int(had_asked(liveness))
             return Enrolled(settle(tx, mine, now, error=lacking(liveness), attempts=attempts), [])
     with _begun(desk, mine) as enrolment:
         reasons = [enrolment.capture(photo).reasons for photo in photos]

@@ -214,10 +214,11 @@ def take(
     session_id: str,
     *,
     lease: timedelta = LEASE,
+    begins: int = 0,
     alongside: Callable[[Transaction, AnySession], object] = lambda *_: None,
 ) -> AnySession:
-    """Take a session for a submission: until its lease ends nobody else submits to it. alongside: what is done in the same
-    transaction, and may refuse it. Raises SessionClosed."""
+    """Take a session for a submission: until its lease ends nobody else submits to it. begins: how many live captures begin with
+    it. alongside: what is done in the same transaction, and may refuse it. Raises SessionClosed."""
     now = desk.vault.clock()
     with desk.vault.store.writing() as tx:
         found = tx.sessions.get(session_id)
@@ -229,8 +230,14 @@ def take(
         if session.status is SessionStatus.PROCESSING and session.leased_until and now < session.leased_until:
             raise SessionClosed("a capture is being looked at; wait for the answer")
         mark = secrets.token_bytes(16)
-        taken = replace(session, status=SessionStatus.PROCESSING, lease=mark, leased_until=now + lease)
-        tx.sessions.move(taken, status=session.status, lease=session.lease)
+        taken = replace(
+            session,
+            status=SessionStatus.PROCESSING,
+            lease=mark,
+            leased_until=now + lease,
+            begun=session.begun + begins,
+        )
+        tx.sessions.move(taken, status=session.status, lease=session.lease)  # which nobody else writes to meanwhile
         alongside(tx, session)
     return taken
 

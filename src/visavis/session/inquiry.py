@@ -227,8 +227,8 @@ class HostedSession(Generic[W_co]):
     """A session in which an application's user submits captures. id: a prefix and random characters. application: whose it is.
     secret_hash: of the client's secret. evidence: under which terms photos are kept. evidence_kept: how often they were.
     return_url: where the page leads back to. last_error: the code of what the last submission lacked. lease, leased_until: of the
-    submission in progress. interruptions: how many live captures broke off once something was asked. redacted_at: when what it
-    held of the person was forgotten."""
+    submission in progress. begun: how many live captures were. interruptions: how many of them broke off once something was
+    asked. redacted_at: when what it held of the person was forgotten."""
 
     id: str
     application: str
@@ -244,6 +244,7 @@ class HostedSession(Generic[W_co]):
     last_error: str | None = None
     lease: bytes | None = field(default=None, repr=False)
     leased_until: datetime | None = None
+    begun: int = 0
     interruptions: int = 0
     redacted_at: datetime | None = None
 

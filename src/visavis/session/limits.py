@@ -50,9 +50,10 @@ CAPTURE_FAILURES, CAPTURE_WINDOW, CAPTURE_LOCK = 5, timedelta(minutes=3), timede
 """So many live captures that do not pass, within such a time, lock for such a time."""
 
 
-def failure_keys(session_id: str, subject_id: str | None) -> list[bytes]:
-    """Under what a capture that does not pass is counted: its session, and its subject where that is known."""
-    names = [f"session {session_id}"] + ([] if subject_id is None else [f"subject {subject_id}"])
+def failure_keys(session_id: str, token: str | None = None) -> list[bytes]:
+    """Under what a capture that does not pass is counted: its session, and the text of the claim or credential shown; not
+    its subject, whom others could lock out then who have no claim."""
+    names = [f"session {session_id}"] + ([] if token is None else [f"token {token}"])
     return [sha256(f"visavis capture v1 {name}".encode()).digest() for name in names]
 
 

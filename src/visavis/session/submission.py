@@ -64,6 +64,11 @@ class Capture:
     reference: bytes | None = None
     agreed: bool = False
 
+    @property
+    def token(self) -> str | None:
+        """What was shown besides a face."""
+        return self.claim or self.credential
+
     def photos(self, against: Against) -> dict[str, bytes]:
         """The photos of faces that are compared, by what they are; not those of codes, which are secret."""
         photos = {f"probe-{number}": frame for number, frame in enumerate(self.frames, 1)}
@@ -105,8 +110,8 @@ def conclude(
         if answer.about is not None:
             require_agreement(tx, answer.about, mine.wanted.purpose)
         if liveness is not None:
-            count_failure(tx, mine, liveness, now)
-        asked = liveness is not None and challenged(liveness)
+            count_failure(tx, mine, liveness, now, capture.token)
+        asked = liveness is not None and had_asked(liveness)
         free = outcome is Outcome.INCONCLUSIVE and not asked and len(tx.sessions.reports(mine.id)) < INCONCLUSIVE_MAX
         settled = settle(
             tx,
@@ -128,15 +133,17 @@ def require_unchecked(session: AnySession) -> None:
         raise LivenessRequired("this session needs a live capture; open its page, or connect to `/live`")
 
 
-def challenged(liveness: PadResult) -> bool:
+def had_asked(liveness: PadResult) -> bool:
     """Whether a live capture that did not pass had asked for something: then it costs an attempt, or one could try for ever."""
     return liveness.status is not PadStatus.PASSED and liveness.reasons != (PadReason.NOT_POSITIONED,)
 
 
-def count_failure(tx: Transaction, session: AnySession, liveness: PadResult, now: datetime) -> None:
-    """Count a live capture that did not pass."""
-    if challenged(liveness):
-        for key in failure_keys(session.id, session.wanted.subject_id):
+def count_failure(
+    tx: Transaction, session: AnySession, liveness: PadResult, now: datetime, token: str | None = None
+) -> None:
+    """Count a live capture that did not pass. token: the text of the claim or credential that was shown."""
+    if had_asked(liveness):
+        for key in failure_keys(session.id, token):
             tx.failures.add(key, now)
 
 

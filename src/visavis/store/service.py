@@ -401,8 +401,8 @@ def _session_values(session: AnySession) -> dict[str, Any]:
     wanted = asdict(session.wanted)
     return {
         **values_of(session, "id", "application", "attempts_left", "created_at", "expires_at", "secret_hash"),
-        **values_of(session, "evidence_kept", "return_url", "last_error", "lease", "leased_until", "interruptions"),
-        "redacted_at": session.redacted_at,
+        **values_of(session, "evidence_kept", "return_url", "last_error", "lease", "leased_until"),
+        **values_of(session, "begun", "interruptions", "redacted_at"),
         "kind": session.wanted.kind,
         "evidence": None if session.evidence is None else json.dumps(asdict(session.evidence)),
         "subject_id": wanted.pop("subject_id"),
@@ -437,6 +437,7 @@ def _session(row: Row[Any]) -> AnySession:
         last_error=row.last_error,
         lease=row.lease,
         leased_until=row.leased_until,
+        begun=row.begun,
         interruptions=row.interruptions,
         redacted_at=row.redacted_at,
     )

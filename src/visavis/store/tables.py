@@ -169,6 +169,7 @@ sessions = Table(
     Column("last_error", String(64)),
     Column("lease", LargeBinary(16)),
     Column("leased_until", Moment),
+    Column("begun", SmallInteger, nullable=False),
     Column("interruptions", SmallInteger, nullable=False),
     Column("redacted_at", Moment),
     sqlite_with_rowid=False,

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("last_error", sa.String(length=64), nullable=True),
         sa.Column("lease", sa.LargeBinary(length=16), nullable=True),
         sa.Column("leased_until", sa.BigInteger(), nullable=True),
+        sa.Column("begun", sa.SmallInteger(), nullable=False),
         sa.Column("interruptions", sa.SmallInteger(), nullable=False),
         sa.Column("redacted_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_sessions"),
