@@ -90,6 +90,12 @@ def refused(client: Client, code: str) -> dict[str, Any]:
     return told
 
 
+def send_again_and_again(raw: socket.socket, data: bytes) -> None:
+    for _ in range(4_000):
+        raw.sendall(data)
+        time.sleep(0.001)
+
+
 class TestCapture:
     def test_a_person_is_verified_and_the_answer_says_that_they_were_live(
         self, server: Running, shop: httpx.Client, verifier: Verifier, vault: Vault
@@ -423,7 +429,7 @@ class TestAttacks:
             raw.recv(1_000)
             pings = 100 * (bytes([0x89, 0x80 | 125, 0, 0, 0, 0]) + bytes(125))
             with pytest.raises(ConnectionError):
-                _ = [raw.sendall(pings) or time.sleep(0.001) for _ in range(4_000)]
+                send_again_and_again(raw, pings)
 
     def test_without_what_the_person_is_compared_with_they_are_not_captured(
         self, server: Running, shop: httpx.Client

@@ -54,8 +54,9 @@ _EYES_MIN_PX, _EYES_SHARE = 56.0, (0.12, 0.36)
 """Inter-eye distance: at least so much, and such a share of the frame's shorter side."""
 _OFF_CENTRE = 0.22
 _LIGHT = (16.0, 235.0)
-"""Mean luminance of a face, of 255: wide, since skin is dark or light, and points are followed by their contrast. Of the 30 people
-of lfw-dev's setting half whose photos are darkest, in simulated light that leaves their faces at 21 to 43, 29 pass (2026-11-25)."""
+"""Mean luminance of a face, of 255: wide, since skin is dark or light, and points are followed by their contrast. Of the 30
+people of lfw-dev's setting half whose photos are darkest, in simulated light that leaves their faces at 21 to 43, 29 pass
+(2026-11-25)."""
 _FRONTAL_YAW_DEG, _FRONTAL_PITCH_DEG, _FRONTAL_ROLL_DEG = 10.0, 22.0, 20.0
 _STILL = 0.12
 """How far a face may move from frame to frame, in inter-eye distances, and not blur."""
