@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -23,12 +25,13 @@ from tests.session import Person as Known
 from tests.session.conftest import MakeVault
 from visavis.api.service import Rates, Studio
 from visavis.evaluation.heads import flat
-from visavis.session import Desk, Models, Vault
+from visavis.session import Desk, Models, Vault, export_evidence
 from visavis.session.limits import failure_keys
+from visavis.template import Secret, public_of
 from visavis.verifier import Verifier
 
 REFERENCE = 4
-ANNA = Known(1)
+ANNA, PRIVATE = Known(1), Secret(bytes(range(1, 33)))
 
 
 @pytest.fixture(params=["sqlite"])
@@ -177,6 +180,35 @@ class TestCapture:
             told, _ = client.capture(Person(verifier, height=flat).frame)
         assert (told["capture"]["status"], told["capture"]["last_error"]) == ("requires_input", "liveness_failed")
         assert (told["capture"]["codes"], shop.get("/v1/subjects").json()["data"][0]["name"]) == ([], "anna")
+
+    @pytest.mark.parametrize("agreed", [True, False])
+    def test_the_chosen_frames_alone_are_kept_where_all_want_it(
+        self, serve: Callable[..., Running], desk: Desk, api_key: str, verifier: Verifier, vault: Vault, agreed: bool
+    ) -> None:
+        terms = {"text": "May we keep your photos?", "version": "1", "locale": "en", "retention_days": 90}
+        server, private = serve(desk=replace(desk, evidence_key=public_of(PRIVATE))), photo("P001")
+        with server.client(api_key) as shop:
+            session = opened(shop, evidence=terms)
+        sent: list[bytes] = []
+        person = Person(verifier)
+
+        def frame(code: str, at_s: float) -> bytes:
+            sent.append(person.frame(code, at_s))
+            return sent[-1]
+
+        with connected(server, session) as client:
+            client.begin(evidence_agreed=agreed)
+            client.send(private, REFERENCE)
+            told, _ = client.capture(frame)
+        assert told["capture"]["status"] == "verified"
+        with vault.store.reading() as tx:
+            kept = tx.evidence.of(session_id=session["id"])
+        assert len(kept) == agreed
+        for evidence in kept:
+            with ZipFile(BytesIO(export_evidence(vault, evidence.name).open(PRIVATE))) as archive:
+                names = {name for name in archive.namelist() if name.endswith(".jpg")}
+                assert names == {"reference.jpg", *(f"probe-{number}.jpg" for number in range(1, 6))}
+                assert all(archive.read(name) in [private, *sent] for name in names)
 
     def test_photos_are_not_taken_in_its_place(self, server: Running, shop: httpx.Client) -> None:
         session = opened(shop)

@@ -1,4 +1,5 @@
 import json
+import os
 import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -66,6 +67,10 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture
 def browse(playwright: Playwright) -> Iterator[Callable[..., BrowserContext]]:
     """Opens a browser with such a camera. film: a Motion-JPEG file that it shows, over and over."""
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have a Chromium")
+        pytest.skip("there is no Chromium; install Debian's package `chromium`")
     opened: list[Browser] = []
 
     def browse(*switches: str, film: Path | None = None, allowed: bool = True, **context: Any) -> BrowserContext:
