@@ -573,7 +573,7 @@ class TestAttacks:
     def test_who_stops_sending_loses_the_session(
         self, server: Running, shop: httpx.Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("visavis.api.live._IDLE_S", 0.5)
+        monkeypatch.setattr("visavis.api.live._PHOTO_S", 0.5)
         session = opened(shop)
         with connected(server, session) as client:
             client.begin()

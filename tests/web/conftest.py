@@ -1,10 +1,12 @@
 import json
 import os
 import socket
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from math import radians
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,24 @@ def vault(make_vault: MakeVault) -> Vault:
 
 
 @pytest.fixture
-def server(vault: Vault, desk: Desk, verifier: Verifier, metrics: Metrics) -> Iterator[Running]:
+def elsewhere(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Another site: its origin, and the folder that it shows."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as site:
+        thread = threading.Thread(target=site.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{site.server_address[1]}", tmp_path
+        site.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def server(
+    vault: Vault, desk: Desk, verifier: Verifier, metrics: Metrics, elsewhere: tuple[str, Path]
+) -> Iterator[Running]:
     """The service with its real models, at its own address."""
     assert isinstance(vault.keys, FileKeys)
     keys = vault.keys
@@ -53,6 +72,7 @@ def server(vault: Vault, desk: Desk, verifier: Verifier, metrics: Metrics) -> It
         courier=Courier(vault, metrics, allow_private=True),
         metrics=metrics,
         rates=Rates(by_address=10_000),
+        page_origins=frozenset({elsewhere[0]}),
     )
     with running(service, port=port) as started:
         yield started

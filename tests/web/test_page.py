@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,33 @@ class TestCapture:
             page.locator("a[download]").first.click()
         assert download.value.suggested_filename == "claim.png"
 
+    def test_on_a_page_of_another_site(
+        self, server: Running, shop: httpx.Client, page_with: Callable[..., Page], elsewhere: tuple[str, Path]
+    ) -> None:
+        """As docs/liveness.md tells to embed it, under the policy that it asks for."""
+        origin, folder = elsewhere
+        service, session = server.url, opened(shop)
+        policy = (
+            f"default-src 'none'; script-src {service} 'unsafe-inline'; style-src {service}; connect-src {service} "
+        )
+        policy += f"{service.replace('http', 'ws')}; img-src blob:"
+        (folder / "index.html").write_text(
+            f"""<!doctype html><html lang="en"><title>Bank</title><meta http-equiv="Content-Security-Policy" content="{policy}">
+            <main><h1>Bank</h1><visavis-capture session="{session["id"]}" lang="de"></visavis-capture></main>
+            <script type="module" src="{service}/web/visavis-capture.js"></script>
+            <script type="module">const element = document.querySelector("visavis-capture");
+            element.addEventListener("visavis-done", ({{ detail }}) => {{ document.title = detail.status; }});
+            element.secret = "{session["client_secret"]}";</script></html>"""
+        )
+        page = page_with()
+        to_the_camera(page, {**session, "url": origin})
+        assert page.locator(".card").evaluate("card => getComputedStyle(card).display") != "block"
+        press(page, "open")
+        stage(page, "preview")
+        press(page, "start")
+        stage(page, "over", "failed")
+        assert (page.title(), seen(shop, session)["status"]) == ("verified", "verified")
+
 
 class TestTrouble:
     def test_no_camera(self, shop: httpx.Client, browse: Browse) -> None:
@@ -303,7 +330,14 @@ def delayed(address: tuple[str, int], seconds: float) -> Iterator[int]:
 
     async def relay(near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         far, there = await asyncio.open_connection(*address)
-        await asyncio.gather(carry(near, there), carry(far, back))
+        try:
+            await asyncio.gather(carry(near, there), carry(far, back))
+            await asyncio.sleep(2 * seconds)
+        finally:
+            for writer in (there, back):
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
 
     async def serve() -> None:
         async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
@@ -311,7 +345,10 @@ def delayed(address: tuple[str, int], seconds: float) -> Iterator[int]:
             started.set()
             await ended
             server.close()
-        await asyncio.sleep(2 * seconds)
+            relays = asyncio.all_tasks() - {asyncio.current_task()}
+            for each in relays:
+                each.cancel()
+            await asyncio.gather(*relays, return_exceptions=True)
 
     ended = loop.create_future()
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))

@@ -64,6 +64,7 @@ def make_app(service: Service) -> FastAPI:
             allow_origins=sorted(service.page_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization"],
+            expose_headers=["Retry-After"],
             max_age=600,
         )
     if service.tracer is not None:

@@ -50,7 +50,7 @@ class Gate:
         rates = service.rates
         self._by_key, self._by_address = Rate(rates.by_key), Rate(rates.by_address)
         self._failed = Rate(rates.failed_by_address)
-        self._origins = {origin_of(service.base_url), *service.page_origins}
+        self._origins = {*_same_machine(origin_of(service.base_url)), *service.page_origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -156,6 +156,12 @@ class Gate:
         except (ApiKeyRefused, ClientSecretRefused):
             self._failed.take(address)  # who shows a good one is not turned away for others at the same address
             raise
+
+
+def _same_machine(origin: str) -> set[str]:
+    """An origin, and the other names of the loopback where it has one."""
+    names = ("//127.0.0.1", "//localhost")
+    return {origin, *(origin.replace(one, other) for one in names for other in names if one in origin)}
 
 
 def _bearer(scope: Scope) -> str:

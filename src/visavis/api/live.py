@@ -55,6 +55,8 @@ SUBPROTOCOL = "visavis.live.1"
 LONG_SIDE_PX = 640
 FIRST_CHARS_MAX = 131_072
 _START_S, _IDLE_S, _SENT_S = 10.0, 10.0, 10.0
+_PHOTO_S = 60.0
+"""For how long a photo of a code may take to come."""
 _WHOLE_S = 2 * CAPTURE_S + 20
 """For how long a session is captured for in all, photos of codes included."""
 _A_SECOND_MAX = 40
@@ -221,7 +223,8 @@ class _Shooting:
     async def _read(self) -> None:
         """Take in pictures as they come."""
         while True:
-            kind, number, picture = self._stream.take(await _binary(self.websocket))
+            patience_s = _PHOTO_S if self._newest is None else _IDLE_S
+            kind, number, picture = self._stream.take(await _binary(self.websocket, patience_s))
             now = time.monotonic()
             if len(self._times) == _A_SECOND_MAX and now - self._times[0] < 1:
                 raise RateLimited(f"a client sends {_A_SECOND_MAX} pictures a second at most")
@@ -277,8 +280,8 @@ async def _first(websocket: WebSocket) -> Start:
         raise InputInvalid(f"expected a `start` message: {where}: {first['msg']}") from None
 
 
-async def _binary(websocket: WebSocket) -> bytes:
-    message = await _received(websocket, _IDLE_S)
+async def _binary(websocket: WebSocket, patience_s: float) -> bytes:
+    message = await _received(websocket, patience_s)
     picture: bytes | None = message.get("bytes")
     if picture is None:
         raise StreamBroken("after the first message, only pictures are expected")

@@ -103,7 +103,7 @@ class Turn(Answer):
 
 
 class Liveness(Answer):
-    """Whether it was checked that a person stood there, how, and what for it did not pass."""
+    """Whether it was checked that a person stood there, how, and why it did not pass."""
 
     status: Literal["passed", "failed", "inconclusive", "not_checked"]
     method: str | None

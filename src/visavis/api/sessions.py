@@ -87,7 +87,10 @@ class EvidenceBody(Body):
 
 Liveness = Annotated[
     Literal["required", "not_checked"],
-    Field(description="`not_checked` takes photos as they are uploaded: a photo of a photo passes."),
+    Field(
+        description="`required`: on the page, or over `/live` (docs/liveness.md). `not_checked` takes photos as they are "
+        "uploaded: a photo of a photo passes."
+    ),
 ]
 Alternatives = Annotated[
     list[Literal["move_camera", "review"]],

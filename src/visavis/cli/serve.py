@@ -91,7 +91,7 @@ class Others:
     "page_origins",
     multiple=True,
     metavar="ORIGIN",
-    help="Another site whose pages may capture here, such as https://bank.example.",
+    help="Another site whose pages may capture here, such as https://bank.example; may be given several times.",
 )
 @click.option("--requests-per-minute", type=click.IntRange(1), default=3_000, show_default=True, help="Of one API key.")
 @click.option(

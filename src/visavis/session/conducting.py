@@ -15,6 +15,7 @@ from typing import cast
 
 from visavis.errors import InputInvalid, SessionClosed
 from visavis.session.audit import Event
+from visavis.session.credentials import look_at_credential
 from visavis.session.enlisting import Enrolled, enrol_taken
 from visavis.session.evidence import check_agreed
 from visavis.session.hosted import INTERRUPTED, Desk, settle, shown_to, take
@@ -99,7 +100,8 @@ def begin_capture(desk: Desk, session_id: str, secret: str, beginning: Beginning
 def check_ready(desk: Desk, mine: AnySession, capture: Capture) -> None:
     """Whether a person may be captured with what they show (2).
 
-    Raises InputInvalid where something is missing, ClaimMalformed, RateLimited while captures with this claim are locked.
+    Raises InputInvalid where something is missing, ClaimMalformed, a CredentialError, RateLimited while captures with this claim
+    are locked.
     """
     if not isinstance(mine.wanted, Wanted):
         return
@@ -111,6 +113,8 @@ def check_ready(desk: Desk, mine: AnySession, capture: Capture) -> None:
     if against is Against.SUBJECT and capture.claim is not None:
         with Claim.parse(capture.claim):
             pass
+    if against is Against.CREDENTIAL and capture.credential is not None and desk.trust is not None:
+        look_at_credential(capture.credential, purpose=mine.wanted.purpose, trust=desk.trust(), now=desk.vault.clock())
     with desk.vault.store.reading() as tx:
         admit_capture(tx.failures, failure_keys(mine.id, capture.token), now=desk.vault.clock())
 

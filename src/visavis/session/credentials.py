@@ -171,6 +171,13 @@ class Trust:
     verifier_keys: Mapping[bytes, Secret]
 
 
+def look_at_credential(credential: str, *, purpose: str, trust: Trust, now: datetime) -> FaceCredential:
+    """Read a credential, and check all that can be without opening it (1, 2). Raises a CredentialError for what is wrong."""
+    read = FaceCredential.from_text(credential, issuers=trust.issuers)
+    read.check(issuers=trust.issuers, status_lists=trust.status_lists, purpose=purpose, now=now)
+    return read
+
+
 def verify_credential(
     models: Models,
     *,

@@ -1,6 +1,6 @@
 // @ts-check
-// The hosted page. The session's secret stands in the address behind the #, which browsers send to nobody; it is taken out of the
-// address bar at once, kept for this tab alone, which a phone may load again after the camera was open, and forgotten at the end.
+// The hosted page. The session's secret stands behind the #, which browsers send to nobody; it is taken out of the address bar at
+// once, kept for this tab alone, which a phone may load again, and forgotten at the end.
 
 import "./visavis-capture.js";
 

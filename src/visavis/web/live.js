@@ -1,5 +1,5 @@
 // @ts-check
-// The connection of a live capture (docs/capture.md): a start, photos, then frames, each sealed into one chain.
+// The connection of a live capture (docs/liveness.md): a start, photos, then frames, each sealed into one chain.
 
 const PROTOCOL = "visavis.live.1";
 const UNACKNOWLEDGED_MAX = 2;
@@ -33,7 +33,7 @@ export class Live {
     this.#socket = new WebSocket(address, PROTOCOL);
     this.#socket.onopen = () => this.#socket.send(JSON.stringify({ type: "start", ...start }));
     this.#socket.onmessage = ({ data }) => this.#hear(JSON.parse(data), start.secret);
-    this.#socket.onclose = this.#lose;
+    this.#socket.onerror = this.#socket.onclose = this.#lose;
     this.#await(SILENCE_MS);
   }
 

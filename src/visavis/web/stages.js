@@ -155,7 +155,7 @@ export function stage(view, stage) {
       const { code, after, attempt, again } = failure;
       const retry = again && html`<button class="main" data-act="again" ${after && "disabled"}>${t("again")}</button>`;
       return html`${mark(code, false)}${title(attempt ? "failed.title" : "title.trouble")}<p>${words.explain(code, way)}</p>
-        ${after && p("failed.after", { period: words.period(Math.ceil(after), "second") })}
+        ${after && p("failed.after", { period: after > 90 ? words.period(Math.ceil(after / 60), "minute") : words.period(Math.ceil(after), "second") })}
         ${attempt && html`<p class="fine">${t("failed.attempts", { count: asked.attempts_left })}</p>`}
         ${actions(retry ?? back(), attempt && live && photosOf(view).length > 0 && button("photos", "failed.photos"), attempt && cannotTurn())}`;
     },
@@ -164,7 +164,8 @@ export function stage(view, stage) {
       const { status, last_error } = asked;
       const end = last_error && words.has(`title.${last_error}`) ? last_error : status; // a fault with a title is an end of its own
       const well = ["verified", "enrolled"].includes(status);
-      return html`${mark(well ? "tick" : "attention", well)}${title(`title.${end}`)}${p(end)}${asked.codes?.length && p("codes.keep")}${codes()}
+      const text = end === "enrolled" && !asked.codes?.length ? "codes_shown" : end;
+      return html`${mark(well ? "tick" : "attention", well)}${title(`title.${end}`)}${p(text)}${asked.codes?.length && p("codes.keep")}${codes()}
         ${actions(back())}`;
     },
   };

@@ -1,13 +1,6 @@
 // @ts-check
-// <visavis-capture session="vs_…">, in any page. The session's secret is the property `secret`, never an attribute. In this order:
-//
-// (1) What the session asks for is looked up.
-// (2) The person reads what will happen, and agrees; then photos of codes are asked for.
-// (3) The camera is opened at a press.
-// (4) Frames are sent; what the service says of them is shown, one instruction at a time.
-// (5) The camera goes off, and the answer is shown.
-//
-// Events: `visavis-state` at each stage, `visavis-error` with a code, `visavis-done` with the session as it ended.
+// <visavis-capture session="vs_…">: consent, photos of codes, the camera, the capture, the answer (docs/liveness.md). The session's
+// secret is the property `secret`, never an attribute.
 
 import { Camera, readPhoto } from "./camera.js";
 import { KIND, Live } from "./live.js";
@@ -17,7 +10,7 @@ import { Words, language } from "./words.js";
 /** @typedef {import("./types").Capture} Capture */
 
 const SESSIONS = new URL("../v1/capture/", import.meta.url);
-const SHELL = `<link rel="stylesheet" href="${new URL("capture.css", import.meta.url)}">
+const SHELL = `<link rel="stylesheet" crossorigin href="${new URL("capture.css", import.meta.url)}">
   <div class="card" hidden><div class="head"></div><div class="stage"></div><p class="hidden" role="status"></p></div>`;
 const PHOTOS_MAX = 5;
 const LOOK_AGAIN_MS = 2000;
@@ -273,6 +266,7 @@ export class VisavisCapture extends HTMLElement {
 
   #start() {
     this.#reconnected = false;
+    this.#ask().then((asked) => { this.#view.asked = asked; }, () => {});
     this.#go("capture");
     this.#connect(this.#view.way);
   }
@@ -281,14 +275,13 @@ export class VisavisCapture extends HTMLElement {
     const { camera, photos, agreed } = this.#view;
     const address = this.#address("/live");
     address.protocol = address.protocol.replace("http", "ws");
-    const texts = { claim: null, credential: null, holder: null };
-    const start = { secret: this.#secret ?? "", consent: this.#consent, ...texts, evidence_agreed: agreed, alternative };
+    const start = { secret: this.#secret ?? "", consent: this.#consent, evidence_agreed: agreed, alternative };
     const live = (this.#live = new Live(address, start, {
       ready: (longSidePx) => {
         if (this.#stage !== "capture") return;
         for (const name of photosOf(this.#view)) {
           const photo = photos.get(name)?.[0]?.small;
-          if (photo) live.send(KIND[name] ?? 0, photo);
+          if (photo) live.send(KIND[name], photo);
         }
         camera.film(longSidePx, () => live.free, (frame) => live.send(0, frame));
       },
@@ -304,7 +297,7 @@ export class VisavisCapture extends HTMLElement {
     }));
   }
 
-  /** The capture ended. What the service decided meanwhile stands; else a lost connection, which has no code, is made again once. */
+  /** What the service decided meanwhile stands; else a lost connection, which has no code, is made again once. */
   async #ended(code, after) {
     const turn = this.#turn;
     const { camera, asked: before, way } = this.#view;
