@@ -31,6 +31,8 @@ _DIGITS_MIN, _ESCAPED_MIN = 16, 24
 """Shorter numbers, and shorter runs of escaped bytes, are said by chance."""
 _LETTERS_MIN = 4
 """A word of fewer different characters, of zeros say, is said by many who know nothing."""
+_PHOTO_MIN = 2_000
+"""A file of fewer bytes is tables, alike in many, for the most part."""
 _TIMES = ("created", "msecs", "relativeCreated", "thread", "process")
 _LOGGERS = ("visavis", "uvicorn", "alembic")
 
@@ -130,8 +132,8 @@ def _answered(overheard: Overheard, answer: httpx.Response) -> None:
 
 
 def _shown(overheard: Overheard, source: object) -> None:
-    if isinstance(source, bytes):
-        overheard.keep_bytes("a photo", source[200:])
+    if isinstance(source, bytes) and len(source) > _PHOTO_MIN:
+        overheard.keep_bytes("a photo", source[len(source) // 2 :])
 
 
 def _embedded(overheard: Overheard, embedding: Embedding) -> None:
