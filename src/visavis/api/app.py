@@ -129,6 +129,10 @@ def _page(app: FastAPI) -> None:
     def get_page(session_id: str) -> HTMLResponse:  # noqa: ARG001 - the page's script reads it from the address
         return HTMLResponse(page, headers=_PAGE_HEADERS)
 
+    @app.get("/favicon.ico", include_in_schema=False, status_code=204)
+    def get_icon() -> None:
+        """Browsers ask for one, and there is none."""
+
     @app.get("/web/messages/{locale}.json", include_in_schema=False)
     def get_messages(locale: str) -> Response:
         if locale not in messages:
