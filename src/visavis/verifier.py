@@ -194,16 +194,19 @@ class Verifier(AbstractContextManager["Verifier"]):
         refuse_searches(pairs)
         return self._results(pairs[start:], read, chosen)
 
-    def acquire(self, photo: PhotoInput, *, central_face: bool = False) -> Acquisition:
+    def acquire(
+        self, photo: PhotoInput, *, central_face: bool = False, faces: Sequence[Face] | None = None
+    ) -> Acquisition:
         """Find, measure and embed the one dominant face of a photo.
 
         central_face: take the face nearest the photo's centre, as evaluations on labelled data sets do that centre it; the
-        report's reasons still say why a verification would not compare the photo, or not this face.
+        report's reasons still say why a verification would not compare the photo, or not this face. faces: what `faces` found in
+        it, where that is known.
         Raises an ImageError when the photo is no usable image.
         """
         started = perf_counter()
         photo = self._photo(photo)
-        report, embedding = self._acquire(photo, central_face)
+        report, embedding = self._acquire(photo, central_face, self.faces(photo) if faces is None else faces)
         return Acquisition(report, embedding, (perf_counter() - started) * 1e3)
 
     def faces(self, photo: Photo) -> tuple[Face, ...]:
@@ -265,8 +268,7 @@ class Verifier(AbstractContextManager["Verifier"]):
         """The face as the model sees it."""
         return align(self._image(self._photo(photo), face), face, self.embedder.contract)
 
-    def _acquire(self, photo: Photo, central_face: bool) -> tuple[PhotoReport, Embedding | None]:
-        faces = self._detector.detect(photo)
+    def _acquire(self, photo: Photo, central_face: bool, faces: Sequence[Face]) -> tuple[PhotoReport, Embedding | None]:
         found = dominant(faces)
         reasons = (PhotoReason(found),) if isinstance(found, str) else ()
         nearest = central(faces, photo.size_px) if central_face else None

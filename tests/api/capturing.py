@@ -1,4 +1,4 @@
-"""A client of live captures."""
+"""A client of live captures, and the application that asks for them."""
 
 import hmac
 import json
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 from websockets.sync.client import ClientConnection, connect
 
 from tests.acting import Frame
@@ -76,3 +77,21 @@ def connected(server: Running, session: dict[str, Any], **how: Any) -> Iterator[
     address = f"ws://{server.address[0]}:{server.address[1]}/v1/capture/{session['id']}/live"
     with connect(address, subprotocols=["visavis.live.1"], compression=None, proxy=None, **how) as socket:  # type: ignore[list-item]
         yield Client(socket, session["client_secret"])
+
+
+def opened(shop: httpx.Client, **body: Any) -> dict[str, Any]:
+    response = shop.post("/v1/verification_sessions", json={"purpose": "door", "against": "upload", **body})
+    assert response.status_code == 201, response.text
+    told: dict[str, Any] = response.json()
+    return told
+
+
+def seen(shop: httpx.Client, session: dict[str, Any]) -> dict[str, Any]:
+    """The session as it is now; waits until nobody captures any more."""
+    told: dict[str, Any] = {"status": "processing"}
+    for _ in range(100):
+        if told["status"] != "processing":
+            break
+        time.sleep(0.05)
+        told = shop.get(f"/v1/verification_sessions/{session['id']}").json()
+    return told

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.acting import Person
 from tests.api import Running
-from tests.api.capturing import CONSENT, Client, connected
+from tests.api.capturing import CONSENT, Client, connected, opened, seen
 from tests.conftest import encoded, pixels
 from tests.session import Clock, enrol, log, subject_id
 from tests.session import Person as Known
@@ -61,27 +61,9 @@ def photo(name: str) -> bytes:
     return encoded(pixels(name, "amateur_selfie", 900), "JPEG")
 
 
-def opened(shop: httpx.Client, **body: Any) -> dict[str, Any]:
-    response = shop.post("/v1/verification_sessions", json={"purpose": "door", "against": "upload", **body})
-    assert response.status_code == 201, response.text
-    told: dict[str, Any] = response.json()
-    return told
-
-
 def reports(shop: httpx.Client, session: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = shop.get(f"/v1/verification_sessions/{session['id']}/reports").json()["data"]
     return found
-
-
-def seen(shop: httpx.Client, session: dict[str, Any]) -> dict[str, Any]:
-    """The session as it is now; waits until nobody captures any more."""
-    told: dict[str, Any] = {"status": "processing"}
-    for _ in range(100):
-        if told["status"] != "processing":
-            break
-        time.sleep(0.05)
-        told = shop.get(f"/v1/verification_sessions/{session['id']}").json()
-    return told
 
 
 def refused(client: Client, code: str) -> dict[str, Any]:

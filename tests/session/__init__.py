@@ -98,7 +98,9 @@ class Prepared(Verifier):
             self.calibration = calibration
         self.seen: list[PhotoInput] = []
 
-    def acquire(self, photo: PhotoInput, *, central_face: bool = False) -> Acquisition:
+    def acquire(
+        self, photo: PhotoInput, *, central_face: bool = False, faces: Sequence[Face] | None = None
+    ) -> Acquisition:
         self.seen.append(photo)
         if not isinstance(photo, bytes):
             raise UnsupportedImage("expected the bytes of an embedding")

@@ -462,7 +462,7 @@ class TestFinish:
 
     def test_so_is_what_was_refused_for_another_face(self, memory_vault: Vault) -> None:
         class Remembering(Prepared):
-            def acquire(self, photo: PhotoInput, *, central_face: bool = False) -> Acquisition:
+            def acquire(self, photo: PhotoInput, **_: Any) -> Acquisition:
                 found = super().acquire(photo)
                 assert found.embedding is not None
                 embeddings.append(found.embedding)

@@ -490,7 +490,7 @@ class TestAttempts:
         claim = enrol(vault, ANNA)
 
         class Broken(Prepared):
-            def acquire(self, photo: PhotoInput, *, central_face: bool = False) -> Acquisition:
+            def acquire(self, photo: PhotoInput, **_: Any) -> Acquisition:
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):

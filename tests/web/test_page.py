@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.api import Running
+from tests.api.capturing import opened, seen
 from tests.conftest import encoded, pixels
 from tests.session import log
 from tests.web.conftest import LAPTOP, PHONE, injection, pictures
@@ -34,24 +35,6 @@ SHOTS = os.environ.get("VISAVIS_SCREENSHOTS")
 def shop(server: Running, api_key: str) -> Iterator[httpx.Client]:
     with server.client(api_key) as client:
         yield client
-
-
-def opened(shop: httpx.Client, **body: Any) -> dict[str, Any]:
-    response = shop.post("/v1/verification_sessions", json={"purpose": "door", "against": "upload", **body})
-    assert response.status_code == 201, response.text
-    told: dict[str, Any] = response.json()
-    return told
-
-
-def seen(shop: httpx.Client, session: dict[str, Any]) -> dict[str, Any]:
-    """The session as it is now; waits until nobody captures any more."""
-    told: dict[str, Any] = {"status": "processing"}
-    for _ in range(100):
-        if told["status"] != "processing":
-            break
-        time.sleep(0.05)
-        told = shop.get(f"/v1/verification_sessions/{session['id']}").json()
-    return told
 
 
 def liveness(shop: httpx.Client, session: dict[str, Any]) -> dict[str, Any]:

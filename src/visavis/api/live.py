@@ -156,10 +156,9 @@ async def _ended(service: Service, websocket: WebSocket, mine: AnySession, start
     try:
         result = await shooting.run()
     except BaseException as error:
-        theirs = (isinstance(error, WebSocketDisconnect) and error.code != _GOING_AWAY) or _is_theirs(error)
         with anyio.CancelScope(shield=True), suppress(VisavisError):  # also when this task is being ended
             code = error.code if isinstance(error, VisavisError) else INTERRUPTED
-            asked = theirs and shooting.live.challenged
+            asked = _is_theirs(error) and shooting.live.challenged
             await run_in_threadpool(break_off, desk, mine, shooting.capture(), challenged=asked, error=code)
         raise
     finally:
@@ -170,6 +169,8 @@ async def _ended(service: Service, websocket: WebSocket, mine: AnySession, start
 
 def _is_theirs(error: BaseException) -> bool:
     """Whether a fault is the client's, and none of the service."""
+    if isinstance(error, WebSocketDisconnect):
+        return error.code != _GOING_AWAY
     return isinstance(error, TimeoutError) or (isinstance(error, VisavisError) and not problem.is_ours(error))
 
 

@@ -149,7 +149,9 @@ class Decision:
                 },
                 "date": self.calibration.date,
             },
-            "liveness": _NOT_CHECKED if self.liveness is None else self.liveness.to_dict(),
+            "liveness": {"status": "not_checked", "method": None, "reasons": [], "turns": []}
+            if self.liveness is None
+            else self.liveness.to_dict(),
             "faces": {"reference": _face(self.reference), "probe": _face(self.probe)},
             "timings_ms": None
             if self.timings is None
@@ -160,9 +162,6 @@ class Decision:
             },
             "version": __version__,
         }
-
-
-_NOT_CHECKED: dict[str, Any] = {"status": "not_checked", "method": None, "reasons": [], "turns": []}
 
 
 def _face(photo: PhotoReport) -> dict[str, Any] | None:

@@ -152,7 +152,6 @@ class Follower:
             across=float(abs((along * seeds.axes[0]).sum())),
             tip=self._parallax(homography, -1),
             nasion=self._parallax(homography, -2),
-            followed=float(alive.mean()),
         )
 
     def _parallax(self, homography: NDArray[np.float64], group: int) -> NDArray[np.float64]:

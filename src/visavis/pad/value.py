@@ -25,14 +25,13 @@ class View:
     tilt_deg: angle between the planes of eye and mouth corners in the two frames, 0..90. across: how far it is a turn of the head
     to a side, 1, rather than a nod, 0. tip, nasion: (2,) float64, how far the nose's tip and its root moved against that plane,
     in inter-eye distances of the frontal frame, along the face's own axes: from its right eye to its left, and down; nan where
-    they cannot be followed. followed: share of the points that can, 0..1.
+    they cannot be followed.
     """
 
     tilt_deg: float
     across: float
     tip: NDArray[np.float64]
     nasion: NDArray[np.float64]
-    followed: float
 
     def __post_init__(self) -> None:
         self.tip.flags.writeable = self.nasion.flags.writeable = False

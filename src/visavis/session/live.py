@@ -118,12 +118,25 @@ class LiveResult:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class _Frame:
+    """A frame that is looked at. data: as it came. faces: all that are in it. at_s: when it came."""
+
+    data: bytes
+    photo: Photo
+    faces: Sequence[Face]
+    at_s: float
+
+    def grey(self) -> NDArray[np.uint8]:
+        """(H, W) uint8."""
+        return np.asarray(cv2.cvtColor(self.photo.decode().pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class _Chosen:
-    """A frame that the probe may be made of."""
+    """A frame that the probe may be made of, and the face in it."""
 
     rank: float
-    frame: bytes
-    photo: Photo
+    frame: _Frame
     face: Face
 
 
@@ -239,8 +252,9 @@ class LiveCapture:
         if self._began_s is None:
             self._began_s = self._seen_s = self._frame_s = at_s
         gap_s, self._frame_s = at_s - self._frame_s if gap_s is None else gap_s, at_s
-        code = self._see(frame, photo, at_s, gap_s)
-        if self.result is None and at_s - (self._asked_s or self._began_s) > CAPTURE_S:
+        code = self._see(_Frame(frame, photo, self._verifier.faces(photo), at_s), gap_s)
+        since_s = self._began_s if self._asked_s is None else self._asked_s
+        if self.result is None and at_s - since_s > CAPTURE_S:
             reason = PadReason.NOT_POSITIONED if self._asked_s is None else PadReason.NOT_TURNED
             self._end(PadStatus.INCONCLUSIVE, reason)
         if self.result is not None:
@@ -249,25 +263,25 @@ class LiveCapture:
         done = len(self._told) + (0.5 if self._turn is not None and self._turn.done else 0.0)
         return Guided(code, done / (_STEPS_MAX + 1))
 
-    def _see(self, frame: bytes, photo: Photo, at_s: float, gap_s: float) -> Guidance:
-        found = dominant(self._verifier.faces(photo))
+    def _see(self, frame: _Frame, gap_s: float) -> Guidance:
+        found, at_s = dominant(frame.faces), frame.at_s
         self._crowded = self._crowded + 1 if found == "several_faces" else 0
         if isinstance(found, str):
             if self._crowded == _CROWDED or at_s - self._seen_s > _LOST_S:
                 self._break()
             self._good = 0
             return Guidance(found)
-        if gap_s > _GAP_S or not _continues(self._face, found) or photo.size_px != self._size_px:
+        if gap_s > _GAP_S or not _continues(self._face, found) or frame.photo.size_px != self._size_px:
             self._break()
-            self._size_px = photo.size_px
+            self._size_px = frame.photo.size_px
         if self._result is not None:
             return Guidance.DONE
         before, self._face, self._seen_s = self._face, found, at_s
         if self._turn is not None:
-            code = self._follow(self._turn, photo, at_s)
+            code = self._follow(self._turn, frame)
             if code is not None:
                 return code
-        return self._position(frame, photo, found, before, at_s)
+        return self._position(frame, found, before)
 
     def _break(self) -> None:
         """The track is broken. Once something was asked that is the end: else one could look at steps, and come back prepared."""
@@ -276,38 +290,38 @@ class LiveCapture:
         else:
             self._forget()
 
-    def _position(self, frame: bytes, photo: Photo, face: Face, before: Face | None, at_s: float) -> Guidance:
+    def _position(self, frame: _Frame, face: Face, before: Face | None) -> Guidance:
         """Steps (1) and (3): await a good frame, and reveal the next step on it."""
         if self._result is not None:
             return Guidance.DONE
-        if at_s < self._slower_until_s:
+        if frame.at_s < self._slower_until_s:
             return Guidance.SLOWER
-        lacking = _lacking(photo, face, before)
+        lacking = _lacking(frame.photo, face, before)
         if lacking is not None:
             self._good = 0
             return lacking
-        acquired = self._verifier.acquire(photo)
+        acquired = self._verifier.acquire(frame.photo, faces=frame.faces)
         seen, quality = acquired.report.face, acquired.report.quality
         if acquired.embedding is None or seen is None or quality is None:
             return Guidance.NO_FACE
         if not self._same(acquired.embedding, ALIKE):
             return Guidance.HOLD_STILL
         self._good += 1
-        self._choose(_Chosen(_rank(quality), frame, photo, seen))
+        self._choose(_Chosen(_rank(quality), frame, seen))
         if not self._steps:
             self._judge()
         elif self._good >= _GOOD_FRAMES[bool(self._told)]:
             step = self._steps.pop(0)
-            self._turn = _Turn(step, Follower(_grey(photo), seen), at_s)
-            self._asked_s = at_s if self._asked_s is None else self._asked_s
+            self._turn = _Turn(step, Follower(frame.grey(), seen), frame.at_s)
+            self._asked_s = frame.at_s if self._asked_s is None else self._asked_s
             return Guidance(step.value)
         return Guidance.HOLD_STILL
 
-    def _follow(self, turn: _Turn, photo: Photo, at_s: float) -> Guidance | None:
+    def _follow(self, turn: _Turn, frame: _Frame) -> Guidance | None:
         """Step (2). None once the face is back, or the capture over."""
-        view = turn.see(_grey(photo))
+        view, at_s = turn.see(frame.grey()), frame.at_s
         self._looked += 1
-        if (turn.shown == 1 or self._looked % _EMBED_EVERY == 0) and not self._same_as(photo):
+        if (turn.shown == 1 or self._looked % _EMBED_EVERY == 0) and not self._same_as(frame):
             return None if self._result is not None else Guidance(turn.step.value)
         if turn.wrong:
             self._end(PadStatus.FAILED, PadReason.WRONG_TURN)
@@ -346,22 +360,22 @@ class LiveCapture:
             self._forget()
         return alike
 
-    def _same_as(self, photo: Photo) -> bool:
-        embedding = self._verifier.acquire(photo).embedding
+    def _same_as(self, frame: _Frame) -> bool:
+        embedding = self._verifier.acquire(frame.photo, faces=frame.faces).embedding
         return embedding is None or self._same(embedding, ALIKE_TURNED)
 
-    def _choose(self, frame: "_Chosen") -> None:
+    def _choose(self, frame: _Chosen) -> None:
         """Keep the best frames."""
         self._chosen = sorted([*self._chosen, frame], key=lambda each: -each.rank)[:PROBE_FRAMES]
 
     def _judge(self) -> None:
         pad = replace(judge(self._told), passive=self._passive_id)
         if self._passive is not None and pad.status is PadStatus.PASSED:
-            accepted = [self._passive.accepts(each.photo.decode().pixels, each.face) for each in self._chosen]
+            accepted = [self._passive.accepts(each.frame.photo.decode().pixels, each.face) for each in self._chosen]
             if 2 * sum(accepted) <= len(accepted):
                 pad = replace(pad, status=PadStatus.FAILED, reasons=(PadReason.ARTEFACT,))
         passed = pad.status is PadStatus.PASSED
-        self._result = LiveResult(pad, tuple(each.frame for each in self._chosen) if passed else ())
+        self._result = LiveResult(pad, tuple(each.frame.data for each in self._chosen) if passed else ())
 
     def _end(self, status: PadStatus, reason: PadReason) -> None:
         if self._result is None:
@@ -380,10 +394,6 @@ def _photo(frame: bytes) -> Photo:
     if photo.format != "JPEG" or max(photo.size_px) > FRAME_PX_MAX:
         raise UnsupportedImage(f"a frame is a JPEG whose longer side has {FRAME_PX_MAX} pixels at most")
     return photo
-
-
-def _grey(photo: Photo) -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(photo.decode().pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 def _axis(view: View) -> Axis | None:
