@@ -158,6 +158,49 @@ class CodeUnreadable(VisavisError):
     code = "code_unreadable"
 
 
+# --- identity documents ---------------------------------------------------------------------------------------------
+
+
+class DocumentError(VisavisError):
+    """What was given of an identity document cannot be used."""
+
+    code = "document_unusable"
+
+
+class MrzMalformed(DocumentError):
+    """The text is no machine-readable zone of any format of ICAO Doc 9303."""
+
+    code = "mrz_malformed"
+
+
+class ChipMalformed(DocumentError):
+    """The bytes of a chip's file break its format."""
+
+    code = "chip_malformed"
+
+
+class ChipIncomplete(DocumentError):
+    """A file of the chip that is needed was not given."""
+
+    code = "chip_incomplete"
+
+
+class DocumentRefused(DocumentError):
+    """The document is not what the session asks for, so nobody is filmed for it. reasons: why, by their codes."""
+
+    code = "document_refused"
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__(f"the document is not what the session asks for: {', '.join(reasons)}")
+        self.reasons = reasons
+
+
+class TrustInvalid(DocumentError):
+    """A file is no certificate, revocation list or master list that can be used."""
+
+    code = "trust_invalid"
+
+
 # --- face credentials -----------------------------------------------------------------------------------------------
 
 

@@ -122,6 +122,11 @@ class Installation:
         return self.folder / "audit-heads.jsonl"
 
     @property
+    def trust(self) -> Path:
+        """The states whose signatures in chips are believed: a folder of certificates and revocation lists."""
+        return self.folder / "trust"
+
+    @property
     def status_list_file(self) -> Path:
         """The status list that was signed last."""
         return self.folder / "status-list.cwt"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -21,17 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.decision import (
+    DEFAULT_DOCUMENT_POLICY,
     DEFAULT_POLICY,
     Decision,
+    DocumentTerms,
     ModelRef,
+    Outcome,
     PhotoReason,
     PhotoReport,
     Policy,
     Timings,
     acquisition_reasons,
     decide,
+    for_photos,
+    judge_document,
     policy_named,
 )
+from visavis.document import Document, fields_of
 from visavis.embedding import Embedder, Embedding, compare, fuse
 from visavis.errors import ImageError, InputInvalid, PolicyUnsupported, TooManyComparisons, VisavisError
 from visavis.face import AlignedFace, Face, FaceDetector, align, assess, central, dominant, image_showing
@@ -175,6 +182,33 @@ class Verifier(AbstractContextManager["Verifier"]):
         acquired = _result_of(first, "reference")
         return self._decide(acquired, self._fused(others, policy), policy, started)
 
+    def verify_document(
+        self,
+        document: Document,
+        probe: PhotoInput | Sequence[PhotoInput],
+        *,
+        terms: DocumentTerms,
+        today: date,
+        policy: str | Policy = DEFAULT_DOCUMENT_POLICY,
+    ) -> Decision:
+        """Decide whether the person in `probe` is the holder of an identity document.
+
+        Where the document is not what the terms ask for, nobody is compared with it, and the decision is inconclusive. What it
+        says is in the decision after a match alone. today: where the person is. A chip's portrait is as good as a photo, so the
+        decision on it is by the policy for photos with the same FMR target. Raises what `verify` does, and InputInvalid for a
+        policy that is not for documents.
+        """
+        policy = self.document_policy_for(policy)
+        if document.chip is not None:
+            policy = self.policy_for(for_photos(policy))
+        report = judge_document(document, terms, today=today)
+        if not report.holds or document.portrait is None:
+            return replace(self.not_compared(policy), document=report)
+        decision = self.verify(reference=document.portrait, probe=probe, policy=policy)
+        if decision.outcome is Outcome.MATCH:
+            report = replace(report, said=fields_of(document, terms.fields, today=today))
+        return replace(decision, document=report)
+
     def verify_pairs(
         self,
         pairs: Sequence[tuple[Key, Key]],
@@ -225,8 +259,11 @@ class Verifier(AbstractContextManager["Verifier"]):
         """
         return self._fused(self._submit_frames(frames), policy)
 
-    def not_compared(self, policy: str | Policy, liveness: PadResult) -> Decision:
-        """The decision on a live capture that did not pass: nothing is looked at. Raises PolicyUnknown, PolicyUnsupported."""
+    def not_compared(self, policy: str | Policy, liveness: PadResult | None = None) -> Decision:
+        """The decision on a live capture that did not pass, or a document that is not taken: nothing is looked at.
+
+        Raises PolicyUnknown, PolicyUnsupported.
+        """
         nothing = Acquisition(PhotoReport((), (0, 0)), None, 0.0)
         return replace(self.compare(reference=nothing, probe=nothing, policy=policy), liveness=liveness, timings=None)
 
@@ -352,6 +389,15 @@ class Verifier(AbstractContextManager["Verifier"]):
         """The policy, if there is one of that name and the calibration supports it. Raises PolicyUnknown, PolicyUnsupported."""
         chosen = policy if isinstance(policy, Policy) else policy_named(policy)
         self.calibration.under(chosen.condition).threshold(chosen.fmr_target)
+        return chosen
+
+    def document_policy_for(self, policy: str | Policy) -> Policy:
+        """The same, of one for portraits in documents. Raises InputInvalid for another."""
+        chosen = self.policy_for(policy)
+        if chosen.condition != "document":
+            raise InputInvalid(
+                f"the policy {chosen.name} is not for portraits in documents; take {DEFAULT_DOCUMENT_POLICY}, say"
+            )
         return chosen
 
 

@@ -149,6 +149,72 @@ class TestGoodOnes:
         assert told.id == "vr_1"
 
 
+class TestDocuments:
+    @staticmethod
+    def shown(authenticity: str) -> str:
+        link = {"status": "passed", "reasons": []}
+        names = ("reading", "authenticity", "expiry", "liveness", "face")
+        document = {
+            "sources": ["chip"],
+            "authenticity": authenticity,
+            "links": dict.fromkeys(names, link),
+            "weakest_link": "face",
+            "fields": {
+                "over_18": {"value": True, "standing": "signed"},
+                "surname": {"value": "ERIKSSON", "standing": "signed"},
+                "address": {"value": ["1 Main St", "Utopia"], "standing": "signed"},
+                "full_name": {"value": None, "standing": "unchecked"},
+            },
+        }
+        return signed({**CLAIMS, "document": document})
+
+    @pytest.mark.parametrize(
+        ("told", "expected"),
+        [
+            ("page_only", "page_only"),
+            ("authentic_presence_not_proven", "page_only"),
+            ("authentic", "authentic_presence_not_proven"),
+            ("authentic", "authentic"),
+        ],
+    )
+    def test_as_strong_as_expected_or_more(self, told: str, expected: str) -> None:
+        checked = check(self.shown(told), expect=replace(EXPECTED, document=expected))
+        assert checked.document is not None
+        assert checked.document.authenticity == told
+        assert {name: field.value for name, field in checked.document.fields.items()} == {
+            "over_18": True,
+            "surname": "ERIKSSON",
+            "address": ("1 Main St", "Utopia"),
+            "full_name": None,
+        }
+        assert checked.document.links["face"].status == "passed"
+        assert "ERIKSSON" not in repr(checked)
+
+    @pytest.mark.parametrize(
+        ("told", "expected"),
+        [
+            ("page_only", None),
+            ("authentic", None),
+            ("failed", "page_only"),
+            ("perhaps", "page_only"),
+            ("page_only", "authentic_presence_not_proven"),
+            ("authentic_presence_not_proven", "authentic"),
+        ],
+    )
+    def test_another_one_is_refused(self, told: str, expected: str | None) -> None:
+        with pytest.raises(ReportRefused) as refused:
+            check(self.shown(told), expect=replace(EXPECTED, document=expected))
+        assert refused.value.claim == "document"
+
+    def test_none_at_all(self) -> None:
+        with pytest.raises(ReportRefused):
+            check(signed(), expect=replace(EXPECTED, document="page_only"))
+
+    def test_what_cannot_be_expected(self) -> None:
+        with pytest.raises(InputInvalid):
+            replace(EXPECTED, document="failed")
+
+
 class TestForged:
     """Not the service's."""
 

@@ -238,7 +238,7 @@ class TestAnswer:
         told = claims_of(report.jws)
         assert (told["sub"], told["credential"]) == (subject_id(vault), credential.cti.hex())
 
-    @pytest.mark.parametrize("against", list(Against))
+    @pytest.mark.parametrize("against", [each for each in Against if each is not Against.DOCUMENT])
     def test_what_is_missing_is_named(self, against: Against, desk: Desk) -> None:
         enrol(desk.vault, ANNA)
         desk = replace(desk, trust=lambda: Trust([], [], {}))

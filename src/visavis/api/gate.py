@@ -38,7 +38,7 @@ HEADERS = {
 """Of every answer that does not set them itself."""
 _CAPTURE = re.compile("/v1/capture/([^/]+)(/.*)?")
 _LIVE = re.compile("/v1/capture/[^/]+/live")
-_PHOTOS = re.compile("/v1/(comparisons|capture/[^/]+(/photos)?)")
+_PHOTOS = re.compile("/v1/(comparisons|capture/[^/]+(/(photos|document))?)")
 _log = logging.getLogger("visavis.access")
 
 

@@ -13,7 +13,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,15 +26,25 @@ from starlette.concurrency import run_in_threadpool
 
 from visavis.api import models as m
 from visavis.api import problem
-from visavis.api.capture import TEXT_MAX, capture_of, enrolled_of
+from visavis.api.capture import TEXT_MAX, AnswerBody, capture_of, enrolled_of
 from visavis.api.service import Service
 from visavis.api.stream import PHOTO_BYTES_MAX, Kind, Stream
-from visavis.errors import ClientSecretRefused, InputInvalid, RateLimited, RequestTooSlow, StreamBroken, VisavisError
+from visavis.errors import (
+    ClientSecretRefused,
+    DocumentRefused,
+    InputInvalid,
+    RateLimited,
+    RequestTooSlow,
+    StreamBroken,
+    VisavisError,
+)
 from visavis.image import Limits, Photo
 from visavis.session import (
     CAPTURE_S,
+    CHIP_FILES_MAX,
     FRAME_BYTES_MAX,
     INTERRUPTED,
+    PAGES_MAX,
     Agreed,
     Alternative,
     AnySession,
@@ -43,10 +53,13 @@ from visavis.session import (
     Enrolled,
     LiveCapture,
     LiveResult,
+    Papers,
+    Shown,
     begin_capture,
     break_off,
     check_ready,
     finish_capture,
+    read_papers,
     request_review,
 )
 from visavis.template import CLAIM_PREFIX, CREDENTIAL_PREFIX, HOLDER_PREFIX, read_qr
@@ -84,6 +97,7 @@ class Start(BaseModel):
     claim: Text = None
     credential: Text = None
     holder: Text = None
+    chip_answer: AnswerBody | None = Field(None, repr=False)
     evidence_agreed: bool = False
     alternative: Literal["move_camera", "review"] | None = None
 
@@ -158,6 +172,8 @@ async def _ended(service: Service, websocket: WebSocket, mine: AnySession, start
     except BaseException as error:
         with anyio.CancelScope(shield=True), suppress(VisavisError):  # also when this task is being ended
             code = error.code if isinstance(error, VisavisError) else INTERRUPTED
+            if isinstance(error, DocumentRefused):
+                code = error.reasons[0]
             asked = _is_theirs(error) and shooting.live.challenged
             await run_in_threadpool(break_off, desk, mine, shooting.capture(), challenged=asked, error=code)
         raise
@@ -191,7 +207,9 @@ class _Shooting:
         texts = {Kind.CLAIM: self.start.claim, Kind.CREDENTIAL: self.start.credential, Kind.HOLDER: self.start.holder}
         self._texts = {kind: None if text is None else text.strip() for kind, text in texts.items()}
         self._reference: bytes | None = None
-        self._photographed: set[Kind] = set()
+        self._document: dict[Kind, list[bytes]] = {Kind.PAGE: [], Kind.CHIP: []}
+        self._shown: Shown | None = None
+        self._photographed: Counter[Kind] = Counter()
         self._newest: tuple[int, bytes, float] | None = None
         self._arrived_s, self._gap_s = 0.0, 0.0
         self._fresh, self._stopped = asyncio.Event(), False
@@ -219,7 +237,7 @@ class _Shooting:
     def capture(self) -> Capture:
         """What came besides the frames."""
         claim, credential, holder = (self._texts[kind] for kind in (Kind.CLAIM, Kind.CREDENTIAL, Kind.HOLDER))
-        return Capture((), claim, credential, holder, self._reference, agreed=self.start.evidence_agreed)
+        return Capture((), claim, credential, holder, self._reference, self._shown, self.start.evidence_agreed)
 
     async def _read(self) -> None:
         """Take in pictures as they come."""
@@ -234,23 +252,40 @@ class _Shooting:
                 await self._take(kind, picture)
                 continue
             if self._newest is None:
+                await self._read_document()
                 await run_in_threadpool(check_ready, self.service.desk, self.session, self.capture())
-                self._arrived_s = now
+                self._arrived_s = now = time.monotonic()  # reading a document takes a while
             self._gap_s = max(self._gap_s, now - self._arrived_s)
             self._newest, self._arrived_s = (number, picture, now), now
             self._fresh.set()
 
     async def _take(self, kind: Kind, picture: bytes) -> None:
-        """Take a photo of a code, or the one to compare with."""
-        if self._newest is not None or kind in self._photographed:
-            raise StreamBroken("photos of codes and documents come before the first frame, one of each")
-        self._photographed.add(kind)
+        """Take a photo of a code, or the one to compare with, or a part of a document."""
+        files = self._document.get(kind)
+        most = {Kind.PAGE: PAGES_MAX, Kind.CHIP: CHIP_FILES_MAX}.get(kind, 1)
+        if self._newest is not None or self._photographed[kind] >= most:
+            raise StreamBroken("photos of codes and documents come before the first frame, one of each, or each side")
+        self._photographed[kind] += 1
+        if files is not None:
+            files.append(picture)
+            return
         if kind is Kind.REFERENCE:
             self._reference = picture
             return
         async with self.service.studio.looking:
             photo, prefix = await run_in_threadpool(Photo, picture, limits=_CODE_LIMITS), _PREFIXES[kind]
             self._texts[kind] = await run_in_threadpool(read_qr, photo, prefix)
+
+    async def _read_document(self) -> None:
+        """Read the document of which photos and files came, if any did."""
+        pages, chip = (tuple(self._document[kind]) for kind in (Kind.PAGE, Kind.CHIP))
+        if not pages and not chip:
+            return
+        answer = None if self.start.chip_answer is None else self.start.chip_answer.answer()
+        async with self.service.studio.looking:
+            self._shown = await run_in_threadpool(
+                read_papers, self.service.desk, self.session, Papers(pages, chip, answer)
+            )
 
     async def _look(self) -> None:
         """Look at the newest frame, again and again, until the capture is over."""

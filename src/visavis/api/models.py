@@ -112,9 +112,9 @@ class Liveness(Answer):
 
 
 class QualityMeasure(Answer):
-    """A measure of ISO/IEC 29794-5."""
+    """A measure of ISO/IEC 29794-5; null where the photo tells nothing of it."""
 
-    raw: float
+    raw: float | None
     score: float | None
 
 
@@ -132,6 +132,40 @@ class Faces(Answer):
 
     reference: FaceReport | None
     probe: FaceReport | None
+
+
+class Link(Answer):
+    """One link of the chain from the document to the person."""
+
+    status: Literal["passed", "failed", "inconclusive", "not_checked"]
+    reasons: list[str]
+
+
+class Links(Answer):
+    """All of them."""
+
+    reading: Link
+    authenticity: Link
+    expiry: Link
+    liveness: Link
+    face: Link
+
+
+class DocumentField(Answer):
+    """What the document says of a field that was asked for, and how far it can be relied on."""
+
+    value: str | bool | list[str] | None
+    standing: Literal["signed", "checked", "unchecked", "failed"]
+
+
+class DocumentReport(Answer):
+    """What the document that was shown is worth. fields: those that were asked for, after a match."""
+
+    sources: list[Literal["page", "chip"]]
+    authenticity: Literal["authentic", "authentic_presence_not_proven", "page_only", "failed"]
+    links: Links
+    weakest_link: Literal["reading", "authenticity", "expiry", "liveness", "face"]
+    fields: dict[str, DocumentField]
 
 
 class TimingsMs(Answer):
@@ -153,6 +187,7 @@ class Decision(Answer):
     model: Model
     calibration: CalibrationRef
     liveness: Liveness
+    document: DocumentReport | None
     faces: Faces
     timings_ms: TimingsMs | None
     version: str
@@ -200,6 +235,19 @@ class EvidenceTerms(Answer):
         return None if session.evidence is None else cls(**asdict(session.evidence))
 
 
+class DocumentTerms(Answer):
+    """What is asked of a document."""
+
+    authenticity: Literal["authentic", "authentic_presence_not_proven", "page_only"]
+    expired_accepted: bool
+    fields: list[str]
+
+    @classmethod
+    def of(cls, wanted: s.Wanted) -> Self | None:
+        """The same from a session that asks for one."""
+        return None if wanted.document is None else cls(**asdict(wanted.document))
+
+
 LivenessPolicy = Literal["required", "not_checked"]
 Alternative = Literal["move_camera", "review"]
 
@@ -226,7 +274,8 @@ class VerificationSession(Session):
 
     object: Literal["verification_session"] = "verification_session"
     policy: str
-    against: Literal["subject", "credential", "upload"]
+    against: Literal["subject", "credential", "upload", "document"]
+    document: DocumentTerms | None
     subject: str | None
     transaction: Transaction | None
     nonce: str | None
@@ -241,6 +290,7 @@ class VerificationSession(Session):
             **_session(session),
             policy=wanted.policy,
             against=wanted.against.value,
+            document=DocumentTerms.of(wanted),
             subject=wanted.subject_id,
             transaction=payment,
             nonce=wanted.nonce,
@@ -330,7 +380,8 @@ class Capture(Answer):
     kind: Literal["verification_session", "enrolment"]
     status: Status
     purpose: str
-    against: Literal["subject", "credential", "upload"] | None
+    against: Literal["subject", "credential", "upload", "document"] | None
+    document: DocumentTerms | None
     yields: Literal["reference", "credential"] | None
     transaction: Transaction | None
     evidence: EvidenceTerms | None
@@ -339,6 +390,24 @@ class Capture(Answer):
     alternatives: list[Alternative] = Field(description="For people who cannot turn their head.")
     attempts_left: int
     last_error: str | None
+
+
+class DocumentLook(Answer):
+    """What was said of a document that was shown; nothing of it is kept. ready: whether the capture may begin with it. reasons:
+    why not, by stable codes."""
+
+    object: Literal["document_look"] = "document_look"
+    ready: bool
+    reasons: list[str]
+
+
+class ChipChallenge(Answer):
+    """What a chip answers to show that it is there, within ten minutes (docs/documents.md)."""
+
+    object: Literal["chip_challenge"] = "chip_challenge"
+    challenge: str = Field(description="Its name; send it back with the answers.")
+    active_command: str = Field(description="INTERNAL AUTHENTICATE, in hex, for a chip with DG15.")
+    chip_commands: list[str] = Field(description="For a chip whose DG14 was sent, in order, in hex.")
 
 
 class SubmittedPhoto(Answer):

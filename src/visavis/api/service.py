@@ -117,12 +117,13 @@ def overloaded(why: str) -> Overloaded:
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Requests a minute: of one API key; from one address, for what needs none; from one address with a key or secret that is
-    refused; and captures that are compared with one subject."""
+    refused; captures that are compared with one subject; and looks at documents, and challenges to chips, of one session."""
 
     by_key: int = 3_000
     by_address: int = 300
     failed_by_address: int = 20
     by_subject: int = 30
+    by_session: int = 20
 
 
 @dataclass(frozen=True)

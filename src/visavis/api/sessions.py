@@ -9,6 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from visavis.api import models as m
 from visavis.api.access import needs
 from visavis.api.service import Service
+from visavis.decision import DEFAULT_DOCUMENT_POLICY, DEFAULT_POLICY, FIELDS_MAX, DocumentTerms
+from visavis.document import Authenticity
 from visavis.session import (
     EVIDENCE_DAYS_MAX,
     EVIDENCE_TEXT_MAX,
@@ -102,13 +104,35 @@ Alternatives = Annotated[
 ]
 
 
+class DocumentBody(Body):
+    """What is asked of an identity document (docs/documents.md)."""
+
+    authenticity: Literal["authentic", "authentic_presence_not_proven", "page_only"] = Field(
+        default="page_only",
+        description="At least that: a photo of the page, which may be forged; the chip's files, which the state signed; or these "
+        "and the chip's own answer.",
+    )
+    expired_accepted: bool = False
+    fields: list[Annotated[str, Field(max_length=40)]] = Field(
+        default=[],
+        description="What you are told of the document after a match, and nothing else is: `surname`, `document_number`, "
+        "`over_18`, …",
+        max_length=FIELDS_MAX,
+    )
+
+    def terms(self) -> DocumentTerms:
+        """The same, checked. Raises InputInvalid."""
+        return DocumentTerms(Authenticity(self.authenticity), self.expired_accepted, tuple(self.fields))
+
+
 class SessionBody(Body):
     """What is asked for."""
 
     purpose: Purpose
-    against: Literal["subject", "credential", "upload"]
+    against: Literal["subject", "credential", "upload", "document"]
     subject: str | None = Field(None, description="The subject's id, where the person is compared with one.")
-    policy: PolicyName = "1e-4"
+    document: DocumentBody | None = Field(None, description="Where the person is compared with a document.")
+    policy: PolicyName | None = Field(None, description="`1e-4` where none is named, `document-1e-4` for documents.")
     attempts: Whole = Field(3, ge=1, le=10)
     expires_in_s: Whole = Field(900, ge=30, le=86_400)
     nonce: str | None = Field(None, min_length=1, max_length=200)
@@ -128,18 +152,21 @@ def router(service: Service) -> APIRouter:
     def create_verification_session(body: SessionBody, key: Owner) -> m.OpenedVerificationSession:
         """Open a session. Send your user to its `url`; the client's secret in it is told this once."""
         payment = None if body.transaction is None else Payment(**body.transaction.model_dump())
+        against = Against(body.against)
+        document = body.document or (DocumentBody() if against is Against.DOCUMENT else None)
         session, secret = open_session(
             desk,
             application=key.application,
             wanted=Wanted(
                 body.purpose,
-                body.policy,
-                Against(body.against),
+                body.policy or (DEFAULT_POLICY if document is None else DEFAULT_DOCUMENT_POLICY),
+                against,
                 body.subject,
                 payment,
                 body.nonce,
                 LivenessPolicy(body.liveness),
                 tuple(map(Alternative, body.alternatives)),
+                None if document is None else document.terms(),
             ),
             attempts=body.attempts,
             life=timedelta(seconds=body.expires_in_s),

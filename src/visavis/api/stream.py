@@ -10,6 +10,7 @@ import hmac
 from enum import IntEnum
 from struct import Struct
 
+from visavis.document import FILE_BYTES_MAX
 from visavis.errors import RequestTooLarge, StreamBroken
 from visavis.session import FRAME_BYTES_MAX
 
@@ -19,13 +20,18 @@ MESSAGE_BYTES_MAX = _HEAD.size + _MAC_BYTES + PHOTO_BYTES_MAX
 
 
 class Kind(IntEnum):
-    """What a picture is of."""
+    """What a picture is of; or a file of a chip."""
 
     FRAME = 0
     CLAIM = 1
     CREDENTIAL = 2
     HOLDER = 3
     REFERENCE = 4
+    PAGE = 5
+    CHIP = 6
+
+
+_BYTES_MAX = {Kind.FRAME: FRAME_BYTES_MAX, Kind.CHIP: FILE_BYTES_MAX}
 
 
 class Stream:
@@ -49,7 +55,7 @@ class Stream:
             )
         if kind not in set(Kind):
             raise StreamBroken(f"there is no picture of kind {kind}")
-        most = FRAME_BYTES_MAX if kind == Kind.FRAME else PHOTO_BYTES_MAX
+        most = _BYTES_MAX.get(Kind(kind), PHOTO_BYTES_MAX)
         if len(picture) > most:
             raise RequestTooLarge(f"a picture of this kind has {most:,} bytes at most")
         self._last, self._count = expected, counter

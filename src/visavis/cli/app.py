@@ -19,6 +19,7 @@ from visavis.cli.common import printable
 from visavis.cli.credential import credential
 from visavis.cli.demo import demo
 from visavis.cli.doctor import doctor
+from visavis.cli.document import document
 from visavis.cli.enrol import claim, enrol
 from visavis.cli.evaluate import evaluate
 from visavis.cli.evidence import evidence
@@ -27,6 +28,7 @@ from visavis.cli.keys import keys
 from visavis.cli.models import models
 from visavis.cli.serve import api_key, serve
 from visavis.cli.subject import subject
+from visavis.cli.trust import trust_group
 from visavis.cli.verify import verify
 from visavis.errors import VisavisError
 
@@ -39,7 +41,8 @@ def app() -> None:
     """Is this the person they claim to be? One-to-one face verification.
 
     \b
-    Exit codes of `verify`:  0 match   1 no match   2 inconclusive   3 fault or wrong use   (also `capture`, `claim renew`)
+    Exit codes of `verify`:  0 match   1 no match   2 inconclusive   3 fault or wrong use
+    (also `capture`, `document`, `claim renew`)
     Exit codes of the rest:  0 done    3 fault or wrong use
     """
 
@@ -47,6 +50,7 @@ def app() -> None:
 for command in (
     verify,
     capture,
+    document,
     batch,
     init,
     enrol,
@@ -54,6 +58,7 @@ for command in (
     credential,
     subject,
     keys,
+    trust_group,
     audit,
     evidence,
     serve,

@@ -14,6 +14,7 @@ from visavis.cli.common import FILE, engine_options, json_option, make_models, m
 from visavis.cli.credential import own_issuer
 from visavis.cli.evidence import read_public
 from visavis.cli.installation import Opened, folder_option, opened
+from visavis.cli.trust import FreshTrust
 from visavis.errors import CredentialError, ExtraMissing, InputInvalid, StoreUnusable
 
 if TYPE_CHECKING:
@@ -233,9 +234,10 @@ def make_desk(
     others: Others | None = None,
     passive: "PassiveModel | None" = None,
 ) -> "Desk":
-    """What sessions are conducted with: where the installation has an issuer's name, with its own credentials too, and with those
-    of the other issuers that are named."""
-    from visavis.session import Desk, FreshStatusList, Issuing, Trust
+    """What sessions are conducted with: where the installation has an issuer's name, with its own credentials too, with those of
+    the other issuers that are named, and with documents of the states that it trusts."""
+    from visavis.document import PageReader
+    from visavis.session import Desk, Documents, FreshStatusList, Issuing, Trust
 
     keys, others = place.keys, others or Others()
     others.trust(keys)  # what is wrong with it is told now
@@ -264,6 +266,7 @@ def make_desk(
         status_list=None if fresh is None else fresh.current,
         evidence_key=evidence_key,
         passive=passive,
+        documents=Documents(PageReader(models.current.store), FreshTrust(place.installation.trust).current),
         decided=decided,
     )
 

@@ -4,6 +4,7 @@ Times are in UTC. Words from a fixed list (`status`, `outcome`, a reason) are pl
 handed out once, and scores, are in no `repr`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,7 +41,8 @@ class Decision:
 
     outcome: `match`, `no_match` or `inconclusive`. score: in [-1, 1], None where nothing was compared. fmr: how often two
     strangers reach this score, by estimate. policy: its name. liveness: `passed`, `failed`, `inconclusive` or `not_checked`, and
-    liveness_reasons: why it did not pass. plain: all that came. A decision has no truth value: compare its outcome.
+    liveness_reasons: why it did not pass. document: what the document was worth, where there was one. plain: all that came. A
+    decision has no truth value: compare its outcome.
     """
 
     outcome: str
@@ -53,6 +55,7 @@ class Decision:
     score: float | None = field(repr=False)
     fmr: float | None = field(repr=False)
     plain: Mapping[str, Any] = field(repr=False)
+    document: "DocumentReport | None" = None
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -66,6 +69,7 @@ class Decision:
             threshold=wire.policy.threshold,
             liveness=wire.liveness.status,
             liveness_reasons=wire.liveness.reasons,
+            document=wire.document,
             score=wire.score,
             fmr=None if wire.fmr is None else wire.fmr.value,
             plain=value,
@@ -78,6 +82,35 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class Comparison(Decision):
     """Two photos, one decision; nothing of the two is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Of the chain from a document to a person. status: `passed`, `failed`, `inconclusive` or `not_checked`."""
+
+    status: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentField:
+    """What a document says. standing: `signed` by the state, `checked` by a check digit, `unchecked`, or `failed`."""
+
+    value: str | bool | tuple[str, ...] | None = field(repr=False)
+    standing: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentReport:
+    """What a document was worth. sources: `page`, `chip`. authenticity: `authentic`, `authentic_presence_not_proven`, `page_only`
+    or `failed`. links: `reading`, `authenticity`, `expiry`, `liveness`, `face`; weakest_link: which of them the answer hangs on.
+    fields: those that were asked for, after a match."""
+
+    sources: tuple[str, ...]
+    authenticity: str
+    links: Mapping[str, Link]
+    weakest_link: str
+    fields: Mapping[str, DocumentField] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +139,7 @@ class _Decision:
     fmr: _FalseMatchRate | None
     policy: _DecisionPolicy
     liveness: _Liveness
+    document: DocumentReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +153,17 @@ class Policy:
 
 
 # --- verification sessions ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentTerms:
+    """What is asked of an identity document. authenticity: at least `page_only`, `authentic_presence_not_proven` or `authentic`.
+    expired_accepted: whether one is taken whose time is over. fields: what you are told of it, and nothing else is: `surname`,
+    `document_number`, `over_18`, … (docs/documents.md)."""
+
+    authenticity: str = "page_only"
+    expired_accepted: bool = False
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +193,9 @@ class EvidenceTerms:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationSession:
     """A verification session. status: `requires_input`, `processing`, `verified`, `canceled` or `expired`. against: `subject`,
-    `credential` or `upload`. last_error: the code of what the last submission lacked. liveness: `required` or `not_checked`; None
-    from a service that knows no live captures. alternatives: for people who cannot turn their head, `move_camera` or `review`."""
+    `credential`, `upload` or `document`. last_error: the code of what the last submission lacked. liveness: `required` or
+    `not_checked`; None from a service that knows no live captures. alternatives: for people who cannot turn their head,
+    `move_camera` or `review`."""
 
     id: str
     status: str
@@ -161,6 +207,7 @@ class VerificationSession:
     nonce: str | None
     attempts_left: int
     last_error: str | None
+    document: DocumentTerms | None = None
     liveness: str | None = None
     alternatives: tuple[str, ...] = ()
     evidence: EvidenceTerms | None = None
@@ -265,6 +312,38 @@ class OpenedEnrolment(Enrolment):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChipAnswer:
+    """What a document's chip answered to a challenge. challenge: its name. active: the answer to `active_command`. chip: those to
+    `chip_commands`; each with its status words at the end."""
+
+    challenge: str
+    active: bytes | None = field(default=None, repr=False)
+    chip: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def to_json(self) -> str:
+        """As the service takes it."""
+        active = None if self.active is None else self.active.hex()
+        return json.dumps({"challenge": self.challenge, "active": active, "chip": [each.hex() for each in self.chip]})
+
+
+@dataclass(frozen=True, slots=True)
+class ChipChallenge:
+    """What a document's chip answers to show that it is there. active_command, chip_commands: command APDUs, in hex."""
+
+    challenge: str
+    active_command: str
+    chip_commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLook:
+    """What was said of a document. ready: whether the capture may begin with it. reasons: why not."""
+
+    ready: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """A session as its client sees it. kind: `verification_session` or `enrolment`. against: of the first, yields: of the
     second. liveness, alternatives: see `VerificationSession`; where it is `required`, no photos are taken."""
@@ -278,6 +357,7 @@ class Capture:
     transaction: Transaction | None
     attempts_left: int
     last_error: str | None
+    document: DocumentTerms | None = None
     liveness: str | None = None
     alternatives: tuple[str, ...] = ()
     evidence: EvidenceTerms | None = None

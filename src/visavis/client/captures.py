@@ -35,15 +35,19 @@ class Captures(Resource[M]):
         holder: str | None = None,
         holder_photo: Photo | None = None,
         reference: Photo | None = None,
+        document_pages: Photo | Sequence[Photo] = (),
+        document_chip: Photo | Sequence[Photo] = (),
+        chip_answer: a.ChipAnswer | None = None,
         evidence_agreed: bool = False,
         idempotency_key: str | None = None,
     ) -> Call[a.Capture]:
         """Submit a capture to a verification session. The answer is where the session stands then, and no score.
 
         probe: a photo of the person, or up to ten frames of one capture. claim, credential, holder: the texts of codes; or photos
-        of them. reference: the photo to compare with. evidence_agreed: whether the person agrees that the photos are kept. A
-        session that needs a live capture takes no photos: that is a ServiceError, `liveness_required`. Raises OSError where a
-        file cannot be read.
+        of them. reference: the photo to compare with. document_pages: photos of an identity document, one a side. document_chip:
+        files of its chip; chip_answer: what the chip answered to a `chip_challenge`. evidence_agreed: whether the person agrees
+        that the photos are kept. A session that needs a live capture takes no photos: that is a ServiceError,
+        `liveness_required`. Raises OSError where a file cannot be read.
         """
         photos = [
             *(("probe", frame) for frame in r.many(probe)),
@@ -51,6 +55,7 @@ class Captures(Resource[M]):
             ("credential_photo", credential_photo),
             ("holder_photo", holder_photo),
             ("reference", reference),
+            *_document(document_pages, document_chip),
         ]
         return r.post_form(
             "capture",
@@ -61,8 +66,47 @@ class Captures(Resource[M]):
                 "claim": claim,
                 "credential": credential,
                 "holder": holder,
+                "chip_answer": None if chip_answer is None else chip_answer.to_json(),
                 "evidence_agreed": _told(evidence_agreed),
             },
+            idempotency_key=idempotency_key,
+            secret=self._secret,
+        )
+
+    @Method
+    def look_at_document(
+        self,
+        *,
+        document_pages: Photo | Sequence[Photo] = (),
+        document_chip: Photo | Sequence[Photo] = (),
+        chip_answer: a.ChipAnswer | None = None,
+        idempotency_key: str | None = None,
+    ) -> Call[a.DocumentLook]:
+        """Have a document looked at before the person is captured. Nothing is kept. See `submit`."""
+        return r.post_form(
+            "capture",
+            self._id,
+            "document",
+            read=r.of(a.DocumentLook),
+            photos=_document(document_pages, document_chip),
+            texts={"chip_answer": None if chip_answer is None else chip_answer.to_json()},
+            idempotency_key=idempotency_key,
+            secret=self._secret,
+        )
+
+    @Method
+    def chip_challenge(self, *, dg14: Photo | None = None, idempotency_key: str | None = None) -> Call[a.ChipChallenge]:
+        """A challenge that a document's chip answers within ten minutes, so that its files are known for no copy.
+
+        dg14: the chip's file of that name, where it has one.
+        """
+        return r.post_form(
+            "capture",
+            self._id,
+            "chip_challenge",
+            read=r.of(a.ChipChallenge),
+            photos=[("dg14", dg14)],
+            texts={},
             idempotency_key=idempotency_key,
             secret=self._secret,
         )
@@ -86,6 +130,10 @@ class Captures(Resource[M]):
             idempotency_key=idempotency_key,
             secret=self._secret,
         )
+
+
+def _document(pages: Photo | Sequence[Photo], chip: Photo | Sequence[Photo]) -> list[tuple[str, Photo | None]]:
+    return [*(("document_page", page) for page in r.many(pages)), *(("document_chip", file) for file in r.many(chip))]
 
 
 def _told(agreed: bool) -> str | None:

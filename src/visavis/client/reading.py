@@ -5,6 +5,7 @@ So later versions of the service may tell more than this client knows of.
 
 import types
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -27,13 +28,16 @@ def _read(kind: Any, value: object, where: str) -> Any:
         return _fields(kind, value, where) if own is None else own(_object(value, where))
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        return None if value is None else _read(get_args(kind)[0], value, where)
+        return None if value is None else _one_of(get_args(kind), value, where)
     if origin is tuple:
         if not isinstance(value, list):
             raise Unreadable(f"expected a list as {where}")
         return tuple(_read(get_args(kind)[0], each, where) for each in value)
     if origin is Mapping:
-        return dict(_object(value, where))
+        inner = get_args(kind)[1]
+        return {
+            name: each if inner is Any else _read(inner, each, where) for name, each in _object(value, where).items()
+        }
     if kind is datetime:
         return _time(value, where)
     if kind is float and type(value) is int:
@@ -41,6 +45,15 @@ def _read(kind: Any, value: object, where: str) -> Any:
     if type(value) is not kind:
         raise Unreadable(f"expected {kind.__name__} as {where}")
     return value
+
+
+def _one_of(kinds: tuple[Any, ...], value: object, where: str) -> Any:
+    """The first of these kinds that it is."""
+    *others, last = (kind for kind in kinds if kind is not types.NoneType)
+    for kind in others:
+        with suppress(Unreadable):
+            return _read(kind, value, where)
+    return _read(last, value, where)
 
 
 def _fields(kind: type[Any], value: object, where: str) -> Any:

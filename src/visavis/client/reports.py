@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from visavis.client.answers import Report, Transaction
+from visavis.client.answers import DocumentReport, Report, Transaction
 from visavis.client.errors import ReportRefused, SignatureInvalid
 from visavis.client.keys import AsyncKeySet, Keys, KeySet, decoded, read_keys
 from visavis.client.reading import Unreadable, read
@@ -29,7 +29,9 @@ ALGORITHM = "EdDSA"
 AGE_MAX_S = 600.0
 FUTURE_S = 60.0
 """How far the service's clock may be ahead."""
-_JWS_MAX = 16_384
+AUTHENTICITY = ("page_only", "authentic_presence_not_proven", "authentic")
+"""Of documents, from the least on."""
+_JWS_MAX = 65_536
 K = TypeVar("K")
 
 
@@ -40,7 +42,8 @@ class Expected:
     purpose, transaction: as the session was opened with; a report with a transaction is refused where none is expected. nonce:
     your own, new for each session. session: its id. subject: the id of who should have matched, where that is known. policy: by
     name, where another than the one that was asked for must not do. liveness: `not_checked` for sessions that were opened so.
-    Raises InputInvalid.
+    document: what must have been shown at least, `page_only`, `authentic_presence_not_proven` or `authentic`; a report on a
+    document is refused where none is expected. Raises InputInvalid.
     """
 
     purpose: str
@@ -50,8 +53,11 @@ class Expected:
     subject: str | None = None
     policy: str | None = None
     liveness: str = "passed"
+    document: str | None = None
 
     def __post_init__(self) -> None:
+        if self.document not in (None, *AUTHENTICITY):
+            raise InputInvalid(f"a document is {', '.join(AUTHENTICITY)}, not {self.document!r}")
         if not self.nonce and not self.session:
             raise InputInvalid("say which nonce or session the report should answer")
 
@@ -60,8 +66,8 @@ class Expected:
 class CheckedReport:
     """A report that passed. id: one session has a match once. subject: whose reference it was; None for an upload. credential: of
     the person, in hex. credential_issuer: by whom. policy: under which FMR. liveness: `passed` after a live capture, or
-    `not_checked` where photos were uploaded: a photo of a photo passes. liveness_reasons: why it did not pass. claims: all that
-    was signed."""
+    `not_checked` where photos were uploaded: a photo of a photo passes. liveness_reasons: why it did not pass. document: what was
+    shown, with the fields that were asked for. claims: all that was signed."""
 
     id: str
     session: str
@@ -77,6 +83,7 @@ class CheckedReport:
     fmr_target: float
     liveness: str
     liveness_reasons: tuple[str, ...]
+    document: DocumentReport | None
     claims: Mapping[str, Any] = field(repr=False)
 
 
@@ -120,6 +127,7 @@ class _Checker(Generic[K]):
         _same("sub", claims.sub, expect.subject or claims.sub)
         _same("policy", claims.policy.name, expect.policy or claims.policy.name)
         _same("liveness", claims.liveness.status, expect.liveness)
+        _enough(claims.document, expect.document)
         _same("outcome", claims.outcome, "match")
         return CheckedReport(
             id=claims.jti,
@@ -136,6 +144,7 @@ class _Checker(Generic[K]):
             fmr_target=claims.policy.fmr_target,
             liveness=claims.liveness.status,
             liveness_reasons=claims.liveness.reasons,
+            document=claims.document,
             claims=claims.all,
         )
 
@@ -198,6 +207,7 @@ class _Claims:
     credential_issuer: str | None = None
     nonce: str | None = None
     transaction: Transaction | None = None
+    document: DocumentReport | None = None
     all: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -221,6 +231,14 @@ def _opened(report: Report | str) -> tuple[str, str]:
 def _same(claim: str, told: object, expected: object) -> None:
     if told != expected:
         raise ReportRefused(f"the report's `{claim}` is not what was expected", claim=claim)
+
+
+def _enough(shown: DocumentReport | None, expected: str | None) -> None:
+    """A document as strong as was expected, or none where none was."""
+    told = None if shown is None else shown.authenticity
+    enough = () if expected is None else AUTHENTICITY[AUTHENTICITY.index(expected) :]
+    if (told is not None or expected is not None) and told not in enough:
+        raise ReportRefused("the report's `document` is not what was expected", claim="document")
 
 
 def _verified(jws: str, key: bytes | None) -> Mapping[str, Any]:

@@ -30,6 +30,7 @@ class VerificationSessions(Resource[M]):
         purpose: str,
         against: str,
         subject: str | None = None,
+        document: a.DocumentTerms | None = None,
         transaction: a.Transaction | None = None,
         nonce: str | None = None,
         policy: str | None = None,
@@ -43,17 +44,18 @@ class VerificationSessions(Resource[M]):
     ) -> Call[a.OpenedSession]:
         """Open a session. Send your user to its `url`.
 
-        against: `subject`, whose id is given; `credential` or `upload`. transaction, nonce: signed with the answer. policy: by
-        name, `1e-4` where none is given. evidence: under which terms photos are kept, if the person agrees. return_url:
-        where the page sends the user in the end. liveness: `required`, a live capture, which is the default; or `not_checked`,
-        photos that are uploaded, for where someone looks on. alternatives: for people who cannot turn their head, `move_camera`
-        and `review`, in which your own people take care of it. Where attempts, expires_in_s and alternatives are not given, the
-        service's defaults hold.
+        against: `subject`, whose id is given; `credential` or `upload`; or `document`, of which `document` says what is asked.
+        transaction, nonce: signed with the answer. policy: by name, `1e-4` where none is given, `document-1e-4` for documents.
+        evidence: under which terms photos are kept, if the person agrees. return_url: where the page sends the user in the end.
+        liveness: `required`, a live capture, which is the default; or `not_checked`, photos that are uploaded, for where someone
+        looks on. alternatives: for people who cannot turn their head, `move_camera` and `review`, in which your own people take
+        care of it. Where attempts, expires_in_s and alternatives are not given, the service's defaults hold.
         """
         body = {
             "purpose": purpose,
             "against": against,
             "subject": subject,
+            "document": None if document is None else {**asdict(document), "fields": [*document.fields]},
             "transaction": None if transaction is None else transaction.to_dict(),
             "nonce": nonce,
             "policy": policy,

@@ -5,7 +5,16 @@ functions of their arguments.
 """
 
 from visavis.decision.decide import acquisition_reasons, decide
-from visavis.decision.policy import DEFAULT_POLICY, POLICIES, Policy, policy_named
+from visavis.decision.document import (
+    FIELDS_MAX,
+    DocumentReport,
+    DocumentTerms,
+    Finding,
+    Link,
+    LinkStatus,
+    judge_document,
+)
+from visavis.decision.policy import DEFAULT_DOCUMENT_POLICY, DEFAULT_POLICY, POLICIES, Policy, for_photos, policy_named
 from visavis.decision.value import (
     Comparison,
     Decision,
@@ -18,10 +27,17 @@ from visavis.decision.value import (
 )
 
 __all__ = [
+    "DEFAULT_DOCUMENT_POLICY",
     "DEFAULT_POLICY",
+    "FIELDS_MAX",
     "POLICIES",
     "Comparison",
     "Decision",
+    "DocumentReport",
+    "DocumentTerms",
+    "Finding",
+    "Link",
+    "LinkStatus",
     "ModelRef",
     "Outcome",
     "PairReason",
@@ -31,5 +47,7 @@ __all__ = [
     "Timings",
     "acquisition_reasons",
     "decide",
+    "for_photos",
+    "judge_document",
     "policy_named",
 ]

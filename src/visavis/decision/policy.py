@@ -1,6 +1,6 @@
 """Policies: how rarely a stranger may match, and what a photo must offer to be compared at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from visavis.errors import PolicyUnknown
 from visavis.weights import Condition
@@ -24,6 +24,7 @@ class Policy:
 
 
 DEFAULT_POLICY = "1e-4"
+DEFAULT_DOCUMENT_POLICY = "document-1e-4"
 
 POLICIES: dict[str, Policy] = {
     policy.name: policy
@@ -37,6 +38,11 @@ POLICIES: dict[str, Policy] = {
         Policy("document-1e-5", 1e-5, condition="document"),
     )
 }
+
+
+def for_photos(policy: Policy) -> Policy:
+    """The policy with the same FMR target for references that are photos."""
+    return replace(policy, name=policy.name.removeprefix("document-"), condition="photo")
 
 
 def policy_named(name: str) -> Policy:

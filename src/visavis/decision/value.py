@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, NoReturn
 
 from visavis._version import __version__
+from visavis.decision.document import DocumentReport, Finding, LinkStatus
 from visavis.decision.policy import Policy
 from visavis.face import Face, Quality
 from visavis.pad import PadResult
@@ -86,8 +87,8 @@ class Decision:
     """The answer to: is this the person they claim to be?
 
     `comparison` is None exactly when the outcome is inconclusive. threshold: the score that the policy asks for, by the
-    calibration. liveness: of the capture that the probe is from; None where it was not checked. A decision has no truth value:
-    say which outcome is meant.
+    calibration. liveness: of the capture that the probe is from; None where it was not checked. document: what the reference's
+    document is worth; None where it is from none. A decision has no truth value: say which outcome is meant.
     """
 
     outcome: Outcome
@@ -101,6 +102,7 @@ class Decision:
     calibration: Calibration
     timings: Timings | None = None
     liveness: PadResult | None = None
+    document: DocumentReport | None = None
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Decision has three outcomes and no truth value; compare decision.outcome with Outcome.MATCH")
@@ -112,6 +114,19 @@ class Decision:
     def extrapolated(self) -> bool:
         """Whether the policy's FMR target lies beyond what the calibration's data can show."""
         return self.policy.fmr_target < self.calibration.extrapolated_below
+
+    @property
+    def _liveness_finding(self) -> Finding:
+        if self.liveness is None:
+            return Finding(LinkStatus.NOT_CHECKED)
+        return Finding(LinkStatus(self.liveness.status.value), tuple(reason.value for reason in self.liveness.reasons))
+
+    @property
+    def _face_finding(self) -> Finding:
+        if self.outcome is Outcome.INCONCLUSIVE:
+            reasons = tuple(reason.value for reason in (*self.reference.reasons, *self.probe.reasons))
+            return Finding(LinkStatus.INCONCLUSIVE if reasons else LinkStatus.NOT_CHECKED, reasons)
+        return Finding(LinkStatus.PASSED if self.outcome is Outcome.MATCH else LinkStatus.FAILED, (self.reason.value,))
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as plain values for JSON; the keys are stable."""
@@ -152,6 +167,9 @@ class Decision:
             "liveness": {"status": "not_checked", "method": None, "reasons": [], "turns": []}
             if self.liveness is None
             else self.liveness.to_dict(),
+            "document": None
+            if self.document is None
+            else self.document.to_dict(liveness=self._liveness_finding, face=self._face_finding),
             "faces": {"reference": _face(self.reference), "probe": _face(self.probe)},
             "timings_ms": None
             if self.timings is None

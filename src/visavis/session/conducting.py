@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import cast
 
-from visavis.errors import InputInvalid, SessionClosed
+from visavis.decision import judge_document
+from visavis.errors import DocumentRefused, InputInvalid, SessionClosed
 from visavis.session.audit import Event
 from visavis.session.credentials import look_at_credential
 from visavis.session.enlisting import Enrolled, enrol_taken
@@ -31,6 +32,7 @@ from visavis.session.inquiry import (
 )
 from visavis.session.limits import admit_capture, failure_keys
 from visavis.session.live import CAPTURE_S, LiveResult
+from visavis.session.papers import terms_of
 from visavis.session.ports import Transaction
 from visavis.session.submission import Capture, conclude, given_back
 from visavis.session.value import check_locale
@@ -100,21 +102,29 @@ def begin_capture(desk: Desk, session_id: str, secret: str, beginning: Beginning
 def check_ready(desk: Desk, mine: AnySession, capture: Capture) -> None:
     """Whether a person may be captured with what they show (2).
 
-    Raises InputInvalid where something is missing, ClaimMalformed, a CredentialError, RateLimited while captures with this claim
-    are locked.
+    Raises InputInvalid where something is missing, ClaimMalformed, a CredentialError, DocumentRefused, RateLimited while captures
+    with this claim are locked.
     """
     if not isinstance(mine.wanted, Wanted):
         return
     against = mine.wanted.against
-    shown = {Against.SUBJECT: capture.claim, Against.CREDENTIAL: capture.credential, Against.UPLOAD: capture.reference}
-    if shown[against] is None:
-        names = {Against.SUBJECT: "claim", Against.CREDENTIAL: "credential", Against.UPLOAD: "photo to compare with"}
-        raise InputInvalid(f"before the first frame, send the {names[against]}")
+    shown, name = {
+        Against.SUBJECT: (capture.claim, "claim"),
+        Against.CREDENTIAL: (capture.credential, "credential"),
+        Against.UPLOAD: (capture.reference, "photo to compare with"),
+        Against.DOCUMENT: (capture.shown, "document"),
+    }[against]
+    if shown is None:
+        raise InputInvalid(f"before the first frame, send the {name}")
     if against is Against.SUBJECT and capture.claim is not None:
         with Claim.parse(capture.claim):
             pass
     if against is Against.CREDENTIAL and capture.credential is not None and desk.trust is not None:
         look_at_credential(capture.credential, purpose=mine.wanted.purpose, trust=desk.trust(), now=desk.vault.clock())
+    if capture.shown is not None:
+        report = judge_document(capture.shown.document, terms_of(mine), today=desk.vault.clock().date())
+        if not report.holds:
+            raise DocumentRefused(report.reasons)
     with desk.vault.store.reading() as tx:
         admit_capture(tx.failures, failure_keys(mine.id, capture.token), now=desk.vault.clock())
 

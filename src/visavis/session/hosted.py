@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from visavis.decision import Decision
+from visavis.decision import Decision, DocumentTerms
+from visavis.document import Authenticity
 from visavis.errors import (
     ClientSecretRefused,
     InputInvalid,
@@ -52,6 +53,9 @@ from visavis.session.value import Receipt, ReferenceState, check_url
 from visavis.session.verification import captured_policy
 from visavis.template import Signer
 
+if TYPE_CHECKING:
+    from visavis.session.papers import Documents
+
 ATTEMPTS_MAX = 10
 LIFE_MIN, LIFE_MAX = timedelta(seconds=30), timedelta(days=1)
 LEASE = timedelta(seconds=60)
@@ -66,7 +70,8 @@ KEPT = timedelta(days=30)
 class Desk:
     """What sessions are conducted with. issuer: who the signed answers say they are from. trust: for credentials, where they are
     accepted. issuing, status_list: where credentials are issued. evidence_key: public, where photos may be kept. passive: a model
-    that looks at frames of live captures, besides. decided: is told of each decision."""
+    that looks at frames of live captures, besides. documents: where identity documents are read. decided: is told of each
+    decision."""
 
     vault: Vault
     models: Models
@@ -78,6 +83,7 @@ class Desk:
     limits: AttemptLimits = DEFAULT_ATTEMPT_LIMITS
     evidence_key: bytes | None = None
     passive: PassiveModel | None = None
+    documents: "Documents | None" = None
     decided: Callable[[Decision], None] = lambda _: None
 
 
@@ -101,7 +107,10 @@ def open_session(
     if wanted.against is Against.CREDENTIAL and desk.trust is None:
         raise InputInvalid("credentials are not accepted here: no issuer is trusted")
     policy = desk.models.current.policy_for(wanted.policy)
-    if wanted.against is not Against.UPLOAD:
+    if wanted.document is not None:
+        desk.models.current.document_policy_for(policy)
+        _require_documents(desk, wanted.document)
+    elif wanted.against is not Against.UPLOAD:
         captured_policy(desk.models, policy)
     session, secret = new_session(
         desk,
@@ -119,6 +128,14 @@ def open_session(
         tx.sessions.add(session)
         note(tx, session, session.created_at, "created")
     return session, secret
+
+
+def _require_documents(desk: Desk, terms: DocumentTerms) -> None:
+    """Raises InputInvalid where no document could ever be what is asked for."""
+    if desk.documents is None:
+        raise InputInvalid("no identity documents are read here")
+    if terms.authenticity is not Authenticity.PAGE_ONLY and not desk.documents.trust().authorities:
+        raise InputInvalid("no state's signatures are trusted here, so no chip would do; see `visavis trust`")
 
 
 def _require_reference(tx: Transaction, subject_id: str, purpose: str) -> None:

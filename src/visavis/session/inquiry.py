@@ -8,6 +8,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, ClassVar, Generic, TypeVar
 
+from visavis.decision import DocumentTerms
 from visavis.errors import InputInvalid
 from visavis.session.audit import stamp
 from visavis.session.value import ConsentText, check_purpose
@@ -71,6 +72,8 @@ class Against(StrEnum):
     """A face credential that they carry."""
     UPLOAD = "upload"
     """A photo that is submitted with the capture. It proves what that photo is worth."""
+    DOCUMENT = "document"
+    """The portrait of an identity document that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class Alternative(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A verification that an application asks for. nonce: the application's own, signed with the answer. alternatives: those that
-    its user may choose."""
+    its user may choose. document: what is asked of the document, where the person is compared with one."""
 
     kind: ClassVar[str] = "verification_session"
     purpose: str
@@ -125,9 +128,14 @@ class Wanted:
     nonce: str | None = None
     liveness: LivenessPolicy = LivenessPolicy.REQUIRED
     alternatives: tuple[Alternative, ...] = (Alternative.MOVE_CAMERA,)
+    document: DocumentTerms | None = None
 
     def __post_init__(self) -> None:
         check_purpose(self.purpose)
+        if (self.against is Against.DOCUMENT) != (self.document is not None):
+            raise InputInvalid(
+                "say what is asked of a document where the person is compared with one, and nowhere else"
+            )
         if self.nonce is not None and (not 0 < len(self.nonce) <= _TEXT_MAX or not self.nonce.isprintable()):
             raise InputInvalid(f"a nonce has 1 to {_TEXT_MAX} printable characters")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
-from visavis.decision import Decision, Outcome
+from visavis.decision import Decision, Outcome, judge_document
 from visavis.errors import (
     ClaimRefused,
     ClientSecretRefused,
@@ -42,6 +42,7 @@ from visavis.session.inquiry import (
 )
 from visavis.session.jws import sign_report
 from visavis.session.limits import failure_keys
+from visavis.session.papers import Shown, terms_of
 from visavis.session.ports import Transaction
 from visavis.session.probe import Probe
 from visavis.session.verification import Expected, verify_claim
@@ -54,14 +55,15 @@ LIVENESS_FAILED = "liveness_failed"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Capture:
-    """What a client submits. claim, credential, holder: texts of codes. reference: a photo, for sessions that take one. agreed:
-    whether the person agrees that the photos are kept as evidence."""
+    """What a client submits. claim, credential, holder: texts of codes. reference: a photo, for sessions that take one. shown: a
+    document, for sessions about one. agreed: whether the person agrees that the photos are kept as evidence."""
 
     frames: Sequence[bytes]
     claim: str | None = None
     credential: str | None = None
     holder: str | None = None
     reference: bytes | None = None
+    shown: Shown | None = None
     agreed: bool = False
 
     @property
@@ -70,10 +72,12 @@ class Capture:
         return self.claim or self.credential
 
     def photos(self, against: Against) -> dict[str, bytes]:
-        """The photos of faces that are compared, by what they are; not those of codes, which are secret."""
+        """The photos of faces and of the document, by what they are; not those of codes, which are secret."""
         photos = {f"probe-{number}": frame for number, frame in enumerate(self.frames, 1)}
         if against is Against.UPLOAD and self.reference is not None:
             photos["reference"] = self.reference
+        if against is Against.DOCUMENT and self.shown is not None:
+            photos |= self.shown.papers.kept()
         return photos
 
 
@@ -118,7 +122,7 @@ def conclude(
             mine,
             now,
             done=SessionStatus.VERIFIED if outcome is Outcome.MATCH else None,
-            error=None if outcome is Outcome.MATCH else _lacking(report, liveness),
+            error=None if outcome is Outcome.MATCH else _lacking(answer.decision),
             attempts=0 if free else 1,
             kept=evidence is not None,
         )
@@ -189,7 +193,11 @@ class _Answer:
 def _compared(desk: Desk, session: VerificationSession, capture: Capture, liveness: PadResult | None) -> _Answer:
     """Step (2)."""
     if liveness is not None and liveness.status is not PadStatus.PASSED:
-        return _Answer(desk.models.current.not_compared(session.wanted.policy, liveness), session.wanted.subject_id)
+        decision = desk.models.current.not_compared(session.wanted.policy, liveness)
+        if capture.shown is not None:
+            report = judge_document(capture.shown.document, terms_of(session), today=desk.vault.clock().date())
+            decision = replace(decision, document=report)
+        return _Answer(decision, session.wanted.subject_id)
     answer = _against(desk, session, capture)
     return replace(answer, decision=replace(answer.decision, liveness=liveness))
 
@@ -236,14 +244,27 @@ def _against(desk: Desk, session: VerificationSession, capture: Capture) -> _Ans
                 raise InputInvalid("submit the photo that the person is compared with")
             verify = desk.models.current.verify
             return _Answer(verify(reference=capture.reference, probe=capture.frames, policy=wanted.policy))
+        case Against.DOCUMENT:
+            if capture.shown is None:
+                raise InputInvalid("submit photos of the document, or the files of its chip")
+            decision = desk.models.current.verify_document(
+                capture.shown.document,
+                capture.frames,
+                terms=terms_of(session),
+                today=desk.vault.clock().date(),
+                policy=wanted.policy,
+            )
+            return _Answer(decision)
 
 
-def _lacking(report: Report, liveness: PadResult | None) -> str:
-    """What was wrong with a photo, the probe first; where nothing was, why the decision is what it is."""
-    if liveness is not None and liveness.status is not PadStatus.PASSED:
-        return lacking(liveness)
-    reasons = report.decision["reasons"]
-    return str([*reasons["probe"], *reasons["reference"], *reasons["pair"]][0])
+def _lacking(decision: Decision) -> str:
+    """What was wrong with the capture, the document, or a photo, the probe first; where nothing was, why the decision is what it
+    is."""
+    if decision.liveness is not None and decision.liveness.status is not PadStatus.PASSED:
+        return lacking(decision.liveness)
+    if decision.document is not None and not decision.document.holds:
+        return decision.document.reasons[0]
+    return [*decision.probe.reasons, *decision.reference.reasons, decision.reason][0].value
 
 
 def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: datetime) -> Report:
@@ -266,6 +287,7 @@ def _report(desk: Desk, session: VerificationSession, answer: _Answer, now: date
         "outcome": plain["outcome"],
         "policy": {name: plain["policy"][name] for name in ("name", "fmr_target", "version", "extrapolated")},
         "liveness": {name: plain["liveness"][name] for name in ("status", "method", "reasons")},
+        "document": plain["document"],
     }
     said = {name: value for name, value in claims.items() if value is not None}
     return Report(report_id, session.id, answer.about, now, plain, sign_report(said, desk.signer))

@@ -25,6 +25,8 @@ from sqlalchemy import (
     update,
 )
 
+from visavis.decision import DocumentTerms
+from visavis.document import Authenticity
 from visavis.session import (
     OPEN,
     Against,
@@ -419,6 +421,9 @@ def _session(row: Row[Any]) -> AnySession:
     if row.kind == Wanted.kind:
         payment = values.pop("payment")
         values |= {"against": Against(values["against"]), "payment": None if payment is None else Payment(**payment)}
+        if (terms := values.get("document")) is not None:
+            verdict, fields = Authenticity(terms["authenticity"]), tuple(terms["fields"])
+            values["document"] = DocumentTerms(verdict, terms["expired_accepted"], fields)
         wanted = Wanted(**values)
     else:
         wanted = ToEnrol(**{**values, "yields": Yields(values["yields"])})

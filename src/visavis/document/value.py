@@ -1,0 +1,135 @@
+"""The document, from what was read of its page, of its chip, or of both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.document.chip import Chip
+from visavis.document.mrz import MachineReadableZone, Standing
+from visavis.document.page import Page, PageReason
+
+
+class Authenticity(StrEnum):
+    """How far it is shown that a document is what it claims to be, from the least on."""
+
+    FAILED = "failed"
+    PAGE_ONLY = "page_only"
+    """A photo of a page. Nothing shows that the page is genuine."""
+    PRESENCE_NOT_PROVEN = "authentic_presence_not_proven"
+    """The state signed what the chip's files say. They may be a copy."""
+    AUTHENTIC = "authentic"
+    """The same, and the chip itself answered."""
+
+    def reaches(self, other: "Authenticity") -> bool:
+        """Whether it is as much as the other, or more."""
+        order = list(Authenticity)
+        return order.index(self) >= order.index(other)
+
+
+class Source(StrEnum):
+    """What a document was read from."""
+
+    PAGE = "page"
+    CHIP = "chip"
+
+
+PAGE_DIFFERS = "page_differs_from_chip"
+"""Why a document is not authentic whose page says something else than its chip."""
+SIDES_NOT_COMPARED = "sides_not_compared"
+"""What is noted of a card whose portrait and zone are from two photos: nothing shows that they are of one card."""
+_COMPARED = ("document_number", "birth_date", "expiry_date")
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Document:
+    """What is known of a document. pages: of the photos, one a side. chip: None where none was read.
+
+    zone, portrait: the chip's where there is one, else the page's. portrait: (H, W, 3) uint8, RGB, upright.
+    """
+
+    pages: tuple[Page, ...]
+    chip: Chip | None
+    zone: MachineReadableZone | None
+    portrait: NDArray[np.uint8] | None
+
+    def __repr__(self) -> str:
+        return "<Document>"
+
+    @classmethod
+    def of(cls, pages: Sequence[Page], chip: Chip | None = None) -> "Document":
+        """The document that photos of its sides and the files of its chip are of.
+
+        Of several pages with a zone, or a portrait, the first one's is taken.
+        """
+        if chip is not None:
+            return cls(tuple(pages), chip, chip.zone, chip.portrait)
+        zone = next((page.zone for page in pages if page.zone is not None), None)
+        portrait = next((page.portrait for page in pages if page.portrait is not None), None)
+        return cls(tuple(pages), None, zone, portrait)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What it was read from."""
+        return (*((Source.PAGE,) if self.pages else ()), *((Source.CHIP,) if self.chip is not None else ()))
+
+    @property
+    def authenticity(self) -> Authenticity:
+        """How far it is shown that it is genuine."""
+        if self.chip is None:
+            return Authenticity.PAGE_ONLY
+        if self.chip.reasons or self._page_differs:
+            return Authenticity.FAILED
+        return Authenticity.AUTHENTIC if self.chip.present else Authenticity.PRESENCE_NOT_PROVEN
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why it is not authentic, by stable codes; empty where nothing speaks against it."""
+        if self.chip is None:
+            return ()
+        return (*self.chip.reasons, *((PAGE_DIFFERS,) if self._page_differs else ()))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of its authenticity though nothing speaks against it, by stable codes."""
+        if self.chip is not None:
+            return self.chip.notes
+        apart = self.zone is not None and not any(
+            page.zone is self.zone and page.portrait is self.portrait for page in self.pages
+        )
+        return (SIDES_NOT_COMPARED,) if apart else ()
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Why it could not be read wholly, by stable codes; empty where it was."""
+        if self.chip is not None:
+            return ()
+        reasons = dict.fromkeys(reason for page in self.pages for reason in page.reasons)
+        if len({page.zone.document_number.value for page in self.pages if page.zone is not None}) > 1:
+            reasons[PageReason.SEVERAL_DOCUMENTS] = None
+        # The front of a card has no zone, and its back no portrait.
+        unless = {PageReason.NO_ZONE: self.zone is not None, PageReason.NO_PORTRAIT: self.portrait is not None}
+        return tuple(reason.value for reason in reasons if not unless.get(reason))
+
+    @property
+    def _page_differs(self) -> bool:
+        """Whether the page's confirmed fields are others than the chip's."""
+        zones = [page.zone for page in self.pages if page.zone is not None]
+        if self.chip is None or self.zone is None:
+            return False
+        return any(
+            one.standing is Standing.CHECKED and one.value != getattr(self.zone, name).value
+            for zone in zones
+            for name in _COMPARED
+            for one in (getattr(zone, name),)
+        )
+
+    def expired(self, today: date) -> bool | None:
+        """Whether it was valid until before that day; None where its date is not known for certain."""
+        if self.zone is None or self.zone.expiry_date.standing is not Standing.CHECKED:
+            return None
+        until = self.zone.expiry_date.value
+        return until < today if isinstance(until, date) else None
