@@ -7,6 +7,8 @@ import pytest
 
 from tests.cli import call
 from tests.document.chip.pki import Authority, pair
+from visavis.cli.trust import FreshTrust
+from visavis.errors import StoreUnusable
 
 UTOPIA, OTHER = Authority.make("UT"), Authority.make("XY", pair("P-256", 5))
 
@@ -85,3 +87,25 @@ class TestRemove:
         answer = call("trust", "remove", "--trust", str(folder / "trust"), "--", wrong)
         assert answer.code == 3
         assert len(listed(folder)) == 1
+
+
+class TestFreshTrust:
+    """What a running service goes by."""
+
+    def test_it_notices_what_changes(self, folder: Path) -> None:
+        place = folder / "trust"
+        fresh = FreshTrust(place)
+        assert fresh.current().authorities == ()
+        add(folder, "all.ml")
+        found = fresh.current()
+        assert len(found.authorities) == 2
+        assert fresh.current() is found
+        next(place.iterdir()).unlink()
+        assert len(fresh.current().authorities) == 1
+
+    def test_what_cannot_be_used_is_for_the_operator(self, folder: Path) -> None:
+        fresh = FreshTrust(folder)
+        with pytest.raises(StoreUnusable, match=r"notes\.txt"):
+            fresh.current()
+        (folder / "notes.txt").unlink()
+        assert fresh.current().authorities

@@ -71,6 +71,13 @@ class TestPage:
         assert judged(Document.of([front])).reasons == ("no_zone",)
         assert judged(Document.of([back])).reasons == ("no_portrait",)
 
+    def test_each_photo_is_told_its_own_faults(self) -> None:
+        front, back = page(PageReason.NO_ZONE, zone=None), page(PageReason.GLARE, PageReason.ZONE_UNREADABLE, zone=None)
+        assert Document.of([front]).faults == (("no_zone",),)
+        assert Document.of([front, back]).faults == ((), ("glare",))
+        assert Document.of([front, front]).faults == (("no_zone",), ("no_zone",))
+        assert Document.of([page(PageReason.ZONE_UNREADABLE, zone=None)]).faults == (("zone_unreadable",),)
+
     def test_two_documents_are_none(self) -> None:
         other = replace(ZONE, document_number=replace(ZONE.document_number, value="L898902C4"))
         report = judged(Document.of([page(), page(zone=other)]))

@@ -11,21 +11,25 @@ from math import radians
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from tests.acting import jpeg
 from tests.api import Running, running
 from tests.api.conftest import api_key, desk, metrics
 from tests.conftest import pixels
+from tests.document.chip.pki import Authority
 from tests.session.conftest import MakeVault, clock, make_vault
 from tests.web import CHROMIUM
+from tests.web.walking import Browse
 from visavis.api import Service
 from visavis.api.courier import Courier
 from visavis.api.metrics import Metrics
 from visavis.api.service import Rates, Room
+from visavis.document import PageReader
 from visavis.evaluation.heads import FaceRelief, Height, Pose, Surface, flat
-from visavis.session import Desk, Models, Vault
+from visavis.session import Desk, Documents, Models, Vault
 from visavis.template import FileKeys
 from visavis.verifier import Verifier
 
@@ -59,13 +63,14 @@ def elsewhere(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 def server(
     vault: Vault, desk: Desk, verifier: Verifier, metrics: Metrics, elsewhere: tuple[str, Path]
 ) -> Iterator[Running]:
-    """The service with its real models, at its own address."""
+    """The service with its real models, at its own address; it trusts one state's signatures."""
     assert isinstance(vault.keys, FileKeys)
     keys = vault.keys
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    documents = Documents(PageReader(verifier.store), Authority.make().trust)
     service = Service(
-        desk=replace(desk, models=Models(verifier)),
+        desk=replace(desk, models=Models(verifier), documents=documents),
         base_url=f"http://127.0.0.1:{port}",
         room=Room(8),
         public_keys=lambda: keys.public_keys("report"),
@@ -76,6 +81,12 @@ def server(
     )
     with running(service, port=port) as started:
         yield started
+
+
+@pytest.fixture
+def shop(server: Running, api_key: str) -> Iterator[httpx.Client]:
+    with server.client(api_key) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +115,18 @@ def browse(playwright: Playwright) -> Iterator[Callable[..., BrowserContext]]:
     yield browse
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def page_with(browse: Browse, verifier: Verifier) -> Callable[..., Page]:
+    """A page whose camera shows a person who does as they are asked."""
+
+    def page_with(*switches: str, name: str = "P001", print_: bool = False, **context: Any) -> Page:
+        opened = browse(*switches, **context)
+        opened.add_init_script(injection(verifier, name, print_=print_))
+        return opened.new_page()
+
+    return page_with
 
 
 @cache

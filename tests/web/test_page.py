@@ -1,7 +1,6 @@
 """Whole captures on the hosted page, as a person meets it: with the real service, its real models and a real browser."""
 
 import asyncio
-import os
 import re
 import threading
 import time
@@ -10,31 +9,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import axe_core_python
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.api import Running
 from tests.api.capturing import opened, seen
 from tests.conftest import encoded, pixels
 from tests.session import log
-from tests.web.conftest import LAPTOP, PHONE, injection, pictures
+from tests.web.conftest import LAPTOP, PHONE, pictures
+from tests.web.walking import Browse, press, stage
 from visavis.session import Vault
 from visavis.verifier import Verifier
-
-Browse = Callable[..., BrowserContext]
-WAIT_MS = 60_000
-AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-ACCESSIBLE = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-SHOTS = os.environ.get("VISAVIS_SCREENSHOTS")
-"""A folder for a picture of each state; none are taken where it is not set."""
-
-
-@pytest.fixture
-def shop(server: Running, api_key: str) -> Iterator[httpx.Client]:
-    with server.client(api_key) as client:
-        yield client
 
 
 def liveness(shop: httpx.Client, session: dict[str, Any]) -> dict[str, Any]:
@@ -42,24 +28,6 @@ def liveness(shop: httpx.Client, session: dict[str, Any]) -> dict[str, Any]:
     found: list[dict[str, Any]] = shop.get(f"/v1/verification_sessions/{session['id']}/reports").json()["data"]
     told: dict[str, Any] = found[-1]["decision"]["liveness"]
     return told
-
-
-def stage(page: Page, *names: str) -> str:
-    """Wait for one of these stages of the page; look at it, and at whether everybody can use it."""
-    card = page.locator(", ".join(f".card[data-stage={name}]" for name in names))
-    expect(card).to_be_visible(timeout=WAIT_MS)
-    found = str(card.get_attribute("data-stage"))
-    page.evaluate(AXE)
-    told = page.evaluate("tags => axe.run({runOnly: tags})", ACCESSIBLE)
-    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in told["violations"]] == []
-    if SHOTS is not None:
-        size = page.viewport_size or {"width": 0}
-        page.screenshot(path=f"{SHOTS}/{size['width']}-{found}-{time.monotonic_ns() % 10**6}.png")
-    return found
-
-
-def press(page: Page, act: str) -> None:
-    page.locator(f"[data-act={act}]").click(timeout=10_000)
 
 
 def to_the_camera(page: Page, session: dict[str, Any], reference: str = "P001") -> None:
@@ -81,18 +49,6 @@ def captured(page: Page, session: dict[str, Any], reference: str = "P001") -> st
     stage(page, "preview")
     press(page, "start")
     return stage(page, "over", "failed")
-
-
-@pytest.fixture
-def page_with(browse: Browse, verifier: Verifier) -> Callable[..., Page]:
-    """A page whose camera shows a person who does as they are asked."""
-
-    def page_with(*switches: str, name: str = "P001", print_: bool = False, **context: Any) -> Page:
-        opened = browse(*switches, **context)
-        opened.add_init_script(injection(verifier, name, print_=print_))
-        return opened.new_page()
-
-    return page_with
 
 
 class TestCapture:

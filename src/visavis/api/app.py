@@ -1,13 +1,6 @@
 """The application: routes, gate and page in one place."""
 
-import json
-from collections.abc import Callable
-from importlib import resources
-from pathlib import Path
-
 from fastapi import Depends, FastAPI, Response
-from fastapi.responses import HTMLResponse, JSONResponse
-from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from starlette.middleware.cors import CORSMiddleware
 
@@ -19,21 +12,13 @@ from visavis.api.document import describe, operation_id
 from visavis.api.gate import Gate
 from visavis.api.idempotency import Idempotent
 from visavis.api.metrics import CONTENT_TYPE
+from visavis.api.page import serve_page
 from visavis.api.problem import handle_problems
 from visavis.api.service import Service
 from visavis.api.tending import tended
 from visavis.api.tracing import Traced
 from visavis.session import Scope
 from visavis.template import jwk
-
-_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
-_PAGE_HEADERS = {"Content-Security-Policy": _PAGE_POLICY, "Permissions-Policy": "camera=(self)"}
-_KEPT = {"Cache-Control": "max-age=300"}
-_KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-"""Files of the page that are handed out as they are."""
 
 
 def make_app(service: Service) -> FastAPI:
@@ -53,7 +38,7 @@ def make_app(service: Service) -> FastAPI:
         app.include_router(module.router(service))
     _well_known(app, service)
     _metrics(app, service)
-    _page(app)
+    serve_page(app)
     handle_problems(app)
     describe(app)
     app.add_middleware(Idempotent, service=service)
@@ -118,32 +103,3 @@ def _metrics(app: FastAPI, service: Service) -> None:
     def get_metrics() -> Response:
         """Metrics in the text format of Prometheus."""
         return Response(metrics.read(), media_type=CONTENT_TYPE)
-
-
-def _page(app: FastAPI) -> None:
-    folder = resources.files("visavis") / "web"
-    page = (folder / "capture.html").read_bytes()
-    messages = json.loads((folder / "messages.json").read_bytes())
-
-    @app.get("/verify/{session_id}", include_in_schema=False)
-    def get_page(session_id: str) -> HTMLResponse:  # noqa: ARG001 - the page's script reads it from the address
-        return HTMLResponse(page, headers=_PAGE_HEADERS)
-
-    @app.get("/favicon.ico", include_in_schema=False, status_code=204)
-    def get_icon() -> None:
-        """Browsers ask for one, and there is none."""
-
-    @app.get("/web/messages/{locale}.json", include_in_schema=False)
-    def get_messages(locale: str) -> Response:
-        if locale not in messages:
-            raise HTTPException(404, "there are no messages in this language")
-        return JSONResponse(messages[locale], headers=_KEPT)
-
-    for file in folder.iterdir():
-        kind = _KINDS.get(Path(file.name).suffix)
-        if kind is not None:
-            app.add_api_route(f"/web/{file.name}", _asset(file.read_bytes(), kind), include_in_schema=False)
-
-
-def _asset(content: bytes, kind: str) -> Callable[[], Response]:
-    return lambda: Response(content, media_type=kind, headers=_KEPT)

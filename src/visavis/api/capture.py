@@ -105,8 +105,9 @@ def router(service: Service) -> APIRouter:
         """Have a document looked at before the person is captured. Nothing is kept, and no attempt used up."""
         by_session.take(session_id)
         papers = _papers(document_page, document_chip, chip_answer) or Papers()
-        report = look_at_papers(service.desk, request.state.session, papers)
-        return m.DocumentLook(ready=report.holds, reasons=list(report.reasons))
+        report, document = look_at_papers(service.desk, request.state.session, papers)
+        pages = [list(faults) for faults in document.faults]
+        return m.DocumentLook(ready=report.holds, reasons=list(report.reasons), pages=pages)
 
     @routes.post("/chip_challenge")
     def make_chip_challenge(

@@ -394,11 +394,12 @@ class Capture(Answer):
 
 class DocumentLook(Answer):
     """What was said of a document that was shown; nothing of it is kept. ready: whether the capture may begin with it. reasons:
-    why not, by stable codes."""
+    why not, by stable codes. pages: what is wrong with each photo of a side, in their order."""
 
     object: Literal["document_look"] = "document_look"
     ready: bool
     reasons: list[str]
+    pages: list[list[str]]
 
 
 class ChipChallenge(Answer):

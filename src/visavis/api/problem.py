@@ -38,6 +38,8 @@ STATUS = {
     "store_unusable": 503,
     "model_mismatch": 503,
     "model_unreadable": 503,
+    "model_not_found": 503,
+    "model_hash_mismatch": 503,
 }
 """Of codes that are no 422: what came could be read, and cannot be used."""
 _log = logging.getLogger("visavis.api")

@@ -337,10 +337,12 @@ class ChipChallenge:
 
 @dataclass(frozen=True, slots=True)
 class DocumentLook:
-    """What was said of a document. ready: whether the capture may begin with it. reasons: why not."""
+    """What was said of a document. ready: whether the capture may begin with it. reasons: why not. pages: what is wrong with each
+    photo of a side, in their order."""
 
     ready: bool
     reasons: tuple[str, ...]
+    pages: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

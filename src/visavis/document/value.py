@@ -41,6 +41,7 @@ PAGE_DIFFERS = "page_differs_from_chip"
 """Why a document is not authentic whose page says something else than its chip."""
 SIDES_NOT_COMPARED = "sides_not_compared"
 """What is noted of a card whose portrait and zone are from two photos: nothing shows that they are of one card."""
+_OF_ONE_SIDE = (PageReason.NO_ZONE, PageReason.NO_PORTRAIT)
 _COMPARED = ("document_number", "birth_date", "expiry_date")
 
 
@@ -103,16 +104,34 @@ class Document:
         return (SIDES_NOT_COMPARED,) if apart else ()
 
     @property
+    def faults(self) -> tuple[tuple[str, ...], ...]:
+        """What is wrong with each photo, by stable codes; empty where another one would be no better.
+
+        The front of a card has no zone, and its back no portrait. That a zone is unreadable goes without saying where it is told
+        why.
+        """
+        found = []
+        for page in self.pages:
+            reasons = [
+                reason for reason in page.reasons if reason not in _OF_ONE_SIDE or not self._elsewhere(reason, page)
+            ]
+            causes = [reason for reason in reasons if reason is not PageReason.ZONE_UNREADABLE]
+            found.append(tuple(reason.value for reason in causes or reasons))
+        return tuple(found)
+
+    def _elsewhere(self, reason: PageReason, page: Page) -> bool:
+        """Whether another photo does not lack the same, or may not, were it a better one."""
+        others = (set(other.reasons) for other in self.pages if other is not page)
+        return any(reason not in other or not other <= {*_OF_ONE_SIDE} for other in others)
+
+    @property
     def lacks(self) -> tuple[str, ...]:
         """Why it could not be read wholly, by stable codes; empty where it was."""
         if self.chip is not None:
             return ()
-        reasons = dict.fromkeys(reason for page in self.pages for reason in page.reasons)
-        if len({page.zone.document_number.value for page in self.pages if page.zone is not None}) > 1:
-            reasons[PageReason.SEVERAL_DOCUMENTS] = None
-        # The front of a card has no zone, and its back no portrait.
-        unless = {PageReason.NO_ZONE: self.zone is not None, PageReason.NO_PORTRAIT: self.portrait is not None}
-        return tuple(reason.value for reason in reasons if not unless.get(reason))
+        numbers = {page.zone.document_number.value for page in self.pages if page.zone is not None}
+        several = (PageReason.SEVERAL_DOCUMENTS.value,) if len(numbers) > 1 else ()
+        return tuple(dict.fromkeys((*several, *(reason for page in self.faults for reason in page))))
 
     @property
     def _page_differs(self) -> bool:

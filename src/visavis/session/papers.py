@@ -108,10 +108,10 @@ def read_papers(desk: Desk, session: AnySession, papers: Papers) -> Shown:
     return Shown(Document.of(pages, chip), papers)
 
 
-def look_at_papers(desk: Desk, session: AnySession, papers: Papers) -> DocumentReport:
-    """What a document that is shown would be worth to the session. Raises what `read_papers` does."""
-    shown = read_papers(desk, session, papers)
-    return judge_document(shown.document, terms_of(session), today=desk.vault.clock().date())
+def look_at_papers(desk: Desk, session: AnySession, papers: Papers) -> tuple[DocumentReport, Document]:
+    """What a document that is shown would be worth to the session, and the document. Raises what `read_papers` does."""
+    document = read_papers(desk, session, papers).document
+    return judge_document(document, terms_of(session), today=desk.vault.clock().date()), document
 
 
 def terms_of(session: AnySession) -> DocumentTerms:

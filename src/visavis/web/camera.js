@@ -3,7 +3,6 @@
 
 const INTERVAL_MS = 1000 / 12;
 const FRAME_QUALITY = 0.85;
-const PHOTO_QUALITY = 0.92;
 const PHOTO_LONG_SIDE_PX = 1600;
 const THUMB_LONG_SIDE_PX = 160;
 /** Keys of messages by the browser's errors (W3C Media Capture and Streams, 10.2). @type {Record<string, string>} */
@@ -32,10 +31,10 @@ const jpeg = (canvas, quality) => new Promise((made) => canvas.toBlob(made, "ima
  * @typedef {{file: File, small: Blob | null, thumb: HTMLCanvasElement | null}} Photo
  * @param {File} file @returns {Promise<Photo>}
  */
-export async function readPhoto(file) {
+export async function readPhoto(file, longSidePx = PHOTO_LONG_SIDE_PX, quality = 0.92) {
   try {
     const bitmap = await createImageBitmap(file);
-    const small = await jpeg(draw(bitmap, bitmap.width, bitmap.height, PHOTO_LONG_SIDE_PX), PHOTO_QUALITY);
+    const small = await jpeg(draw(bitmap, bitmap.width, bitmap.height, longSidePx), quality);
     return { file, small, thumb: draw(bitmap, bitmap.width, bitmap.height, THUMB_LONG_SIDE_PX) };
   } catch {
     return { file, small: null, thumb: null };

@@ -6,7 +6,7 @@ const UNACKNOWLEDGED_MAX = 2;
 const FRAME_SILENCE_MS = 10_000;
 const SILENCE_MS = 60_000;
 /** What a binary message holds. @type {Record<string, number>} */
-export const KIND = { frame: 0, claim: 1, credential: 2, holder: 3, reference: 4 };
+export const KIND = { frame: 0, claim: 1, credential: 2, holder: 3, reference: 4, page: 5, back: 5 };
 
 const join = async (...parts) => new Uint8Array(await new Blob(/** @type {BlobPart[]} */ (parts)).arrayBuffer());
 

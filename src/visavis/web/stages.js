@@ -6,8 +6,8 @@ import { LANGUAGES } from "./words.js";
 /** @typedef {import("./types").View} View */
 
 /** What a session needs beside the capture, by what it compares with. @type {Record<string, string[]>} */
-const PHOTOS = { subject: ["claim"], credential: ["credential", "holder"], upload: ["reference"] };
-const OPTIONAL = ["holder"];
+const PHOTOS = { subject: ["claim"], credential: ["credential", "holder"], upload: ["reference"], document: ["page", "back"] };
+const OPTIONAL = ["holder", "back"];
 const OVAL = "M150 5A145 195 0 0 1 150 395A145 195 0 0 1 150 5";
 
 /** @param {View} view */
@@ -86,11 +86,12 @@ export function stage(view, stage) {
 
   const photos = () => photosOf(view).map((name) => {
     const names = view.photos.get(name)?.map(({ file }) => file.name).join(", ");
-    const wrong = view.faulty.get(name);
-    const kind = name === "photo" ? "multiple" : name === "probe" && "capture";
-    return html`<div class="field ${wrong && "wrong"}"><label>${sign(view, names ? "tick" : "photo")}<span><b>${t(`photo.${name}`)}</b>
-      <span class="fine" id="about-${name}">${wrong ? t(wrong) : names || t("photo.choose")}</span></span><input class="hidden" type="file"
-      accept="image/*" name="${name}" aria-describedby="about-${name}" aria-invalid="${wrong ? "true" : "false"}" ${kind}></label>
+    const wrong = view.faulty.get(name)?.map((code) => t(code));
+    const notes = wrong ?? [names || t("photo.choose")];
+    const kind = { photo: "multiple", probe: "capture" }[name] ?? (asked.document && "capture=environment");
+    return html`<div class="field ${wrong && "wrong"}"><label>${sign(view, wrong ? "attention" : names ? "tick" : "photo")}<span><b>${t(`photo.${name}`)}</b>
+      <span id="about-${name}">${notes.map((note) => html`<span class="fine">${note} </span>`)}</span></span><input class="hidden" type="file"
+      accept="image/*" name="${name}" aria-describedby="about-${name}" aria-invalid="${String(Boolean(wrong))}" ${kind}></label>
       <div class="thumbs" id="thumbs-${name}"></div></div>`;
   });
 

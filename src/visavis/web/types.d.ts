@@ -1,6 +1,7 @@
 // Types that several modules share. For editors and `tsc --checkJs`; never served.
 
 import type { Camera, Photo } from "./camera.js";
+import type { Papers } from "./document.js";
 import type { Words } from "./words.js";
 
 /** A session as the service tells it to its client; codes are handed out once. */
@@ -9,7 +10,8 @@ export interface Capture {
   kind: "verification_session" | "enrolment";
   status: "requires_input" | "processing" | "verified" | "enrolled" | "canceled" | "expired";
   purpose: string;
-  against: "subject" | "credential" | "upload" | null;
+  against: "subject" | "credential" | "upload" | "document" | null;
+  document: { authenticity: string; expired_accepted: boolean; fields: string[] } | null;
   liveness?: "required" | "not_checked";
   alternatives?: string[];
   transaction: { amount: string; currency: string; payee: string } | null;
@@ -29,7 +31,8 @@ export interface Failure {
 }
 
 /** All that a stage is made from. live: whether a live capture is asked for. way: an alternative that the person chose. agreed: that photos
- * are kept. spoken: whether instructions are. faulty: what is wrong with the photos of a name, by keys of messages. */
+ * are kept. spoken: whether instructions are. faulty: what is wrong with the photos of a name, by keys of messages. papers: in sessions about a
+ * document. */
 export interface View {
   words: Words;
   camera: Camera;
@@ -37,7 +40,8 @@ export interface View {
   live: boolean;
   way: string | null;
   photos: Map<string, Photo[]>;
-  faulty: Map<string, string>;
+  faulty: Map<string, string[]>;
+  papers?: Papers | null;
   agreed: boolean;
   spoken: boolean;
   notice: string;

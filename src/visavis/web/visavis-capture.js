@@ -20,6 +20,8 @@ const AWAY_MS = 3000;
 const SHOWN_MS = 500;
 const STOOD_MS = 400;
 const WITH_CAMERA = ["preview", "capture"];
+/** Names of photos in a form, by kind. */
+const FIELDS = ["", "claim_photo", "credential_photo", "holder_photo", "reference", "document_page"];
 
 export class VisavisCapture extends HTMLElement {
   static observedAttributes = ["session", "lang"];
@@ -59,8 +61,8 @@ export class VisavisCapture extends HTMLElement {
     decline: () => this.#go("declined"),
     restart: () => { this.#view.way = null; this.#go("consent"); },
     photos: () => this.#go("photos"),
-    forward: () => { if (this.#complete()) this.#go("camera"); },
-    send: () => { if (this.#complete()) this.#send(); },
+    forward: () => this.#proceed(() => this.#go("camera")),
+    send: () => this.#proceed(() => this.#send()),
     open: () => this.#open(),
     start: () => this.#start(),
     stop: () => { this.#stop(); this.#go("camera"); },
@@ -117,16 +119,24 @@ export class VisavisCapture extends HTMLElement {
   #begin() {
     this.#stop();
     this.#stage = "loading";
-    Object.assign(this.#view, { way: null, agreed: false, photos: new Map(), faulty: new Map() });
+    const fresh = { words: new Words("en", {}), papers: null, way: null, agreed: false, photos: new Map(), faulty: new Map() };
+    Object.assign(this.#view, fresh);
     if (this.isConnected && this.hasAttribute("session") && this.#secret !== null) this.#look();
   }
 
   async #look(tried = false) {
     const turn = this.#turn;
+    const view = this.#view;
     try {
-      if (!this.#view.words.complete) await this.#translate();
-      if (!this.#view.words.complete) throw new TypeError();
+      if (!view.words.complete) await this.#translate();
       const asked = await this.#ask();
+      if (asked.document && !view.papers) {
+        const { Papers } = await import(`./document.js?${turn}`); // what failed once, some browsers never fetch again
+        if (turn !== this.#turn) return;
+        view.papers = new Papers(asked);
+        await this.#translate();
+      }
+      if (!view.words.complete) throw new TypeError();
       if (turn === this.#turn) this.#show(asked, tried);
     } catch (/** @type {any} */ error) {
       if (turn === this.#turn) this.#refuse(error, () => this.#look(tried));
@@ -134,9 +144,9 @@ export class VisavisCapture extends HTMLElement {
   }
 
   /** A fault is thrown with its code. */
-  async #ask(body) {
+  async #ask(body, path = body?.has("photo") ? "/photos" : "") {
     const headers = { Authorization: `Bearer ${this.#secret}` };
-    const address = this.#address(body?.has("photo") ? "/photos" : "");
+    const address = this.#address(path);
     const response = await fetch(address, { method: body ? "POST" : "GET", body, headers, cache: "no-store", credentials: "omit" });
     const answer = await response.json();
     if (response.ok) return answer;
@@ -151,6 +161,7 @@ export class VisavisCapture extends HTMLElement {
   #show(asked, tried) {
     this.#stop();
     const { status, last_error, liveness } = asked;
+    const barred = this.#view.papers?.barred;
     Object.assign(this.#view, { asked, live: liveness === "required", notice: last_error ?? "" });
     if (status === "processing") {
       this.#go("waiting");
@@ -159,7 +170,8 @@ export class VisavisCapture extends HTMLElement {
       this.#secret = null;
       this.#go("over");
       this.#tell("visavis-done", asked);
-    } else if (tried && last_error) this.#fail(last_error, { attempt: true });
+    } else if (barred) this.#fail(barred, { again: null });
+    else if (tried && last_error) this.#fail(last_error, { attempt: true });
     else this.#go(this.#view.live ? "consent" : "upload");
   }
 
@@ -204,14 +216,17 @@ export class VisavisCapture extends HTMLElement {
   }
 
   async #choose(name, files) {
-    const { live, photos, faulty } = this.#view;
+    const { live, photos, faulty, papers } = this.#view;
+    if (papers) this.#go("checking");
     const turn = this.#turn;
-    const read = await Promise.all(files.map(readPhoto));
+    const read = await Promise.all(files.map((file) => papers?.read(name, file) ?? readPhoto(file)));
     if (turn !== this.#turn) return;
     const useless = live && read.some(({ small }) => !small);
     photos.set(name, useless ? [] : read);
-    faulty.set(name, useless ? "photo.unreadable" : "");
-    this.#paintPhotos(name);
+    faulty.delete(name);
+    if (useless) faulty.set(name, ["photo.unreadable"]);
+    if (papers) this.#examine(name);
+    else this.#paintPhotos(name);
   }
 
   #paintPhotos(name) {
@@ -219,21 +234,32 @@ export class VisavisCapture extends HTMLElement {
     this.#find(`[name=${name}]`).focus();
   }
 
-  /** Whether no photo is missing. */
-  #complete() {
+  /** Goes on where no photo is missing, and nothing is found wrong. */
+  #proceed(on) {
     const lacking = missing(this.#view);
-    if (!lacking.length) return true;
-    for (const name of lacking) this.#view.faulty.set(name, "photo.missing");
-    this.#paintPhotos(lacking[0]);
-    return false;
+    for (const name of lacking) this.#view.faulty.set(name, ["photo.missing"]);
+    if (lacking.length) this.#paintPhotos(lacking[0]);
+    else this.#examine("", on);
+  }
+
+  /** Has the document looked at, if one is asked for; goes back to a photo that is wrong, or to the one that was added, or on. */
+  async #examine(added, on) {
+    const { papers, live } = this.#view;
+    if (!papers) return on();
+    if (this.#stage !== "checking") this.#go("checking");
+    const turn = this.#turn;
+    const name = await papers.look(this.#view, (body) => this.#ask(body, "/document")) || added;
+    if (turn !== this.#turn) return;
+    if (!name) return on();
+    this.#go(live ? "photos" : "upload");
+    this.#paintPhotos(name);
   }
 
   async #send() {
     const { photos, agreed } = this.#view;
     const body = new FormData();
     for (const name of photosOf(this.#view)) {
-      const field = ["claim", "credential", "holder"].includes(name) ? `${name}_photo` : name;
-      for (const { file } of photos.get(name) ?? []) body.append(field, file);
+      for (const { file } of photos.get(name) ?? []) body.append(FIELDS[KIND[name] ?? 0] || name, file);
     }
     if (agreed) body.append("evidence_agreed", "true");
     this.#go("checking");
@@ -313,7 +339,10 @@ export class VisavisCapture extends HTMLElement {
     else if (asked && !code && !this.#reconnected && this.#stage === "capture") {
       this.#reconnected = true;
       this.#connect(way);
-    } else this.#fail(code || "connection_lost", { after, attempt: Boolean(code && asked) });
+    } else {
+      const refused = asked && code === "document_refused" && { again: () => this.#go("photos") };
+      this.#fail(refused ? asked.last_error : code || "connection_lost", { after, attempt: Boolean(code && asked), ...refused });
+    }
   }
 
   #guide(code, progress) {
@@ -400,7 +429,7 @@ export class VisavisCapture extends HTMLElement {
 
   /** Shows the stage in the language wished for. */
   async #translate() {
-    this.#view.words = await Words.of(language([this.#language, this.lang, ...navigator.languages]));
+    this.#view.words = await Words.of(language([this.#language, this.lang, ...navigator.languages]), this.#view.papers);
     this.#paint();
     this.#guided.shown = "";
     this.#instruct();

@@ -16,7 +16,7 @@ export function language(wished) {
   return known.find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? "en";
 }
 
-async function get(name) {
+export async function get(name) {
   const response = await fetch(new URL(name, import.meta.url), { credentials: "omit" });
   if (!response.ok) throw new TypeError(name);
   return response.text();
@@ -35,10 +35,11 @@ export class Words {
     this.#signs = signs;
   }
 
-  static async of(locale) {
+  /** @param {import("./document.js").Papers | null} [papers] who has words of their own */
+  static async of(locale, papers) {
     try {
-      const [texts, signs] = await Promise.all([get(`messages/${locale}.json`), get("icons.svg")]);
-      return new Words(locale, JSON.parse(texts), new DOMParser().parseFromString(signs, "image/svg+xml"));
+      const [texts, signs, own] = await Promise.all([get(`messages/${locale}.json`), get("icons.svg"), papers?.texts(locale)]);
+      return new Words(locale, { ...JSON.parse(texts), ...own }, new DOMParser().parseFromString(signs, "image/svg+xml"));
     } catch {
       return new Words("en", LAST_RESORT);
     }
@@ -63,7 +64,7 @@ export class Words {
     return this.say(this.has(`${way}.${code}`) ? `${way}.${code}` : code);
   }
 
-  /** Such as "30 days". @param {number} count @param {"day" | "second"} unit */
+  /** Such as "30 days". @param {number} count @param {string} unit */
   period(count, unit) {
     return new Intl.NumberFormat(this.locale, { style: "unit", unit, unitDisplay: "long" }).format(count);
   }
