@@ -13,7 +13,7 @@ from tests.api import Running
 from tests.api.capturing import connected, opened, seen
 from tests.conftest import encoded, pixels
 from tests.document.chip.issued import Issued, issued
-from tests.session import Clock, log
+from tests.session import NOW, Clock, log
 from tests.session.conftest import MakeVault
 from visavis.document import PageReader, PresenceChallenge
 from visavis.session import Desk, Documents, Models, Vault, export_evidence
@@ -22,6 +22,7 @@ from visavis.verifier import Verifier
 
 CHIP = 6
 HOLDER, STRANGER = "P001", "P005"
+BROKEN = [("document_chip", ("file", b"x"))]
 
 
 @pytest.fixture(params=["sqlite"])
@@ -118,7 +119,10 @@ class TestChip:
         assert submitted(server, session, HOLDER)["status"] == "verified"
         told = decision(shop, session)["document"]
         assert told["authenticity"] == "authentic_presence_not_proven"
-        assert told["links"]["authenticity"] == {"status": "passed", "reasons": told["links"]["authenticity"]["reasons"]}
+        assert told["links"]["authenticity"] == {
+            "status": "passed",
+            "reasons": told["links"]["authenticity"]["reasons"],
+        }
         assert "presence_not_proven" in told["links"]["authenticity"]["reasons"]
         assert told["fields"] == {}
 
@@ -154,7 +158,19 @@ class TestChip:
         assert submitted(server, session, HOLDER, old)["code"] == "input_invalid"
         assert submitted(server, session, HOLDER, answered(server, session))["status"] == "verified"
 
-    @pytest.mark.parametrize("challenge", ["", "1", "1.2.3", "9.1", f"1.{10**11}", "-1.5", "1.١٢"])
+    @pytest.mark.parametrize(
+        "challenge",
+        [
+            "",
+            "1",
+            "1.2.3",
+            "9.1",
+            f"1.{10**11}",
+            "-1.5",
+            "1.١٢",
+            *(f"{key}.{int(NOW.timestamp())}" for key in (0, 999)),
+        ],
+    )
     def test_a_challenge_that_nobody_gave_out(self, server: Running, shop: httpx.Client, challenge: str) -> None:
         session = asked(shop)
         told = submitted(server, session, HOLDER, answered(server, session, challenge=challenge))
@@ -165,6 +181,24 @@ class TestChip:
     )
     def test_an_answer_that_is_none(self, server: Running, shop: httpx.Client, answer: Any) -> None:
         assert submitted(server, asked(shop), HOLDER, answer)["code"] == "input_invalid"
+
+    def test_nothing_is_read_for_a_session_that_takes_none(self, server: Running, shop: httpx.Client) -> None:
+        session = opened(shop, against="document")
+        with client_of(server, session) as client:
+            url = f"/v1/capture/{session['id']}"
+            assert client.post(url, files=[probe(HOLDER), *BROKEN]).json()["code"] == "liveness_required"
+            shop.post(f"/v1/verification_sessions/{session['id']}/cancel")
+            for path in ("", "/document", "/chip_challenge"):
+                told = client.post(url + path, files=[*([] if path else [probe(HOLDER)]), *BROKEN])
+                assert told.json()["code"] == "session_closed", path
+
+    def test_so_many_documents_a_minute_and_no_more(self, server: Running, shop: httpx.Client) -> None:
+        session = asked(shop)
+        with client_of(server, session) as client:
+            sent = [("probe", ("photo", b"x")), *BROKEN]
+            codes = [client.post(f"/v1/capture/{session['id']}", files=sent).json()["code"] for _ in range(25)]
+        assert codes == ["chip_malformed"] * 20 + ["rate_limited"] * 5
+        assert seen(shop, session)["attempts_left"] == 3
 
     def test_what_is_incomplete_costs_nothing(self, server: Running, shop: httpx.Client) -> None:
         session = asked(shop)

@@ -81,7 +81,15 @@ class TestRemove:
         assert call("trust", "remove", known["XY"], "--trust", str(folder / "trust")).code == 0
         assert [each["country"] for each in listed(folder)] == ["UT"]
 
-    @pytest.mark.parametrize("wrong", ["0" * 16, "../../etc/passwd", "*", ""])
+    def test_a_file_that_holds_others_too_is_named_and_kept(self, folder: Path) -> None:
+        place = folder / "trust"
+        place.mkdir()
+        (place / "all.ml").write_bytes((folder / "all.ml").read_bytes())
+        wrong = call("trust", "remove", str(listed(folder)[0]["id"]), "--trust", str(place))
+        assert (wrong.code, "all.ml" in wrong.err) == (3, True)
+        assert len(listed(folder)) == 2
+
+    @pytest.mark.parametrize("wrong", ["0" * 16, "../../etc/passwd", "*", "", "ut"])
     def test_what_is_not_there(self, folder: Path, wrong: str) -> None:
         add(folder, "utopia.cer")
         answer = call("trust", "remove", "--trust", str(folder / "trust"), "--", wrong)
@@ -108,4 +116,5 @@ class TestFreshTrust:
         with pytest.raises(StoreUnusable, match=r"notes\.txt"):
             fresh.current()
         (folder / "notes.txt").unlink()
+        (folder / "gone.cer").symlink_to(folder / "nowhere")
         assert fresh.current().authorities

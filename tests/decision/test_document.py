@@ -16,9 +16,9 @@ from visavis.decision import (
     LinkStatus,
     judge_document,
 )
-from visavis.document import Authenticity, Chip, Document, FieldStanding, fields_of
+from visavis.document import Authenticity, Chip, Document, FieldStanding, Source, fields_of
 from visavis.document.chip import ReadingNote
-from visavis.document.mrz import MachineReadableZone, Standing, read_zone
+from visavis.document.mrz import MachineReadableZone, MrzFormat, Standing, read_zone
 from visavis.document.page import Page, PageReason
 from visavis.errors import InputInvalid
 
@@ -27,6 +27,7 @@ TODAY = date(2012, 4, 15)
 ZONE = read_zone(
     ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"), today=TODAY
 )
+CARD = replace(ZONE, format=MrzFormat.TD1)
 PORTRAIT = np.zeros((8, 6, 3), np.uint8)
 PASSED, NOT_CHECKED = Finding(LinkStatus.PASSED), Finding(LinkStatus.NOT_CHECKED)
 
@@ -64,12 +65,37 @@ class TestPage:
 
     def test_two_sides_of_a_card_are_one_document(self) -> None:
         front = page(PageReason.NO_ZONE, zone=None)
-        back = page(PageReason.NO_PORTRAIT, portrait=False)
+        back = page(PageReason.NO_PORTRAIT, portrait=False, zone=CARD)
         report = judged(Document.of([front, back]))
         assert report.holds
         assert report.authenticity == Finding(LinkStatus.PASSED, ("sides_not_compared",))
         assert judged(Document.of([front])).reasons == ("no_zone",)
         assert judged(Document.of([back])).reasons == ("no_portrait",)
+
+    def test_a_card_of_ones_own_before_the_passport_of_another_does_not_help(self) -> None:
+        """Zone and portrait of a page are of one photo, and a second portrait is refused."""
+        own, stolen = page(PageReason.NO_ZONE, zone=None), page()
+        for pages in ([own, stolen], [stolen, own]):
+            document = Document.of(pages)
+            assert document.portrait is stolen.portrait
+            assert judged(document).reasons == ("several_documents",)
+        headless = page(PageReason.NO_PORTRAIT, portrait=False)
+        assert Document.of([own, headless]).portrait is None
+
+    def test_a_ghost_image_on_the_back_of_a_card_is_not_its_portrait(self) -> None:
+        front, back = page(PageReason.NO_ZONE, zone=None), page(zone=CARD)
+        document = Document.of([back, front])
+        assert document.portrait is front.portrait
+        assert judged(document).holds
+
+    @pytest.mark.parametrize("form", [MrzFormat.MRV_A, MrzFormat.MRV_B])
+    def test_a_visa_is_no_identity_document(self, form: MrzFormat) -> None:
+        report = judged(Document.of([page(zone=replace(ZONE, format=form))]))
+        assert report.reading == Finding(LinkStatus.FAILED, ("visa",))
+
+    def test_a_number_of_fillers_confirms_nothing(self) -> None:
+        empty = replace(ZONE, document_number=replace(ZONE.document_number, value=None))
+        assert judged(Document.of([page(zone=empty)])).reasons == ("fields_unconfirmed",)
 
     def test_each_photo_is_told_its_own_faults(self) -> None:
         front, back = page(PageReason.NO_ZONE, zone=None), page(PageReason.GLARE, PageReason.ZONE_UNREADABLE, zone=None)
@@ -82,7 +108,7 @@ class TestPage:
         other = replace(ZONE, document_number=replace(ZONE.document_number, value="L898902C4"))
         report = judged(Document.of([page(), page(zone=other)]))
         assert report.reading == Finding(LinkStatus.INCONCLUSIVE, ("several_documents",))
-        assert judged(Document.of([page(), page()])).holds
+        assert judged(Document.of([page(), page()])).reasons == ("several_documents",)  # which of two portraits?
 
     def test_a_field_that_is_not_confirmed_is_not_read(self) -> None:
         doubtful = replace(ZONE, document_number=replace(ZONE.document_number, standing=Standing.UNCHECKED))
@@ -122,8 +148,12 @@ class TestChip:
     def test_a_page_that_says_something_else_fails(self) -> None:
         other = replace(ZONE, document_number=replace(ZONE.document_number, value="L898902C4"))
         assert judged(Document.of([page(zone=other)], chip(present=True))).reasons == ("page_differs_from_chip",)
+        assert judged(Document.of([page()], chip())).sources == (Source.PAGE, Source.CHIP)
         misread = replace(other, document_number=replace(other.document_number, standing=Standing.UNCHECKED))
-        assert judged(Document.of([page(zone=misread)], chip(present=True))).holds
+        report = judged(Document.of([page(zone=misread)], chip(present=True)))
+        assert report.holds
+        assert report.sources == (Source.CHIP,)
+        assert report.authenticity.reasons == ("page_not_compared",)
 
 
 class TestExpiry:
@@ -138,6 +168,10 @@ class TestExpiry:
     def test_it_may_be_accepted_and_is_told(self) -> None:
         report = judged(Document.of([page()]), date(2012, 4, 16), expired_accepted=True)
         assert report.expiry == Finding(LinkStatus.PASSED, ("document_expired",))
+
+    def test_some_never_expire(self) -> None:
+        endless = replace(ZONE, expiry_date=replace(ZONE.expiry_date, value=None))
+        assert judged(Document.of([page(zone=endless)]), date(2099, 1, 1)).expiry == PASSED
 
     def test_a_date_that_is_not_sure_is_none(self) -> None:
         unsure = replace(ZONE, expiry_date=replace(ZONE.expiry_date, standing=Standing.UNCHECKED))

@@ -28,7 +28,6 @@ from visavis.session import (
     challenge_chip,
     enrol,
     look_at_papers,
-    read_papers,
     submit,
 )
 from visavis.template import CLAIM_PREFIX, CREDENTIAL_PREFIX, HOLDER_PREFIX, qr_png, qr_svg, read_qr
@@ -83,13 +82,15 @@ def router(service: Service) -> APIRouter:
         if session.wanted.subject_id is not None:
             by_subject.take(session.wanted.subject_id)
         papers = _papers(document_page, document_chip, chip_answer)
+        if papers is not None:
+            by_session.take(session_id)
         taken = Capture(
             frames=[frame.file.read() for frame in probe],
             claim=_code(claim, claim_photo, CLAIM_PREFIX),
             credential=_code(credential, credential_photo, CREDENTIAL_PREFIX),
             holder=_code(holder, holder_photo, HOLDER_PREFIX),
             reference=None if reference is None else reference.file.read(),
-            shown=None if papers is None else read_papers(service.desk, session, papers),
+            papers=papers,
             agreed=evidence_agreed,
         )
         return capture_of(service, submit(service.desk, session_id, request.state.token, taken))

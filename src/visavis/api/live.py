@@ -237,7 +237,8 @@ class _Shooting:
     def capture(self) -> Capture:
         """What came besides the frames."""
         claim, credential, holder = (self._texts[kind] for kind in (Kind.CLAIM, Kind.CREDENTIAL, Kind.HOLDER))
-        return Capture((), claim, credential, holder, self._reference, self._shown, self.start.evidence_agreed)
+        agreed = self.start.evidence_agreed
+        return Capture((), claim, credential, holder, self._reference, shown=self._shown, agreed=agreed)
 
     async def _read(self) -> None:
         """Take in pictures as they come."""
@@ -282,10 +283,8 @@ class _Shooting:
         if not pages and not chip:
             return
         answer = None if self.start.chip_answer is None else self.start.chip_answer.answer()
-        async with self.service.studio.looking:
-            self._shown = await run_in_threadpool(
-                read_papers, self.service.desk, self.session, Papers(pages, chip, answer)
-            )
+        papers = Papers(pages, chip, answer)
+        self._shown = await run_in_threadpool(read_papers, self.service.desk, self.session, papers)
 
     async def _look(self) -> None:
         """Look at the newest frame, again and again, until the capture is over."""

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -266,7 +267,11 @@ def make_desk(
         status_list=None if fresh is None else fresh.current,
         evidence_key=evidence_key,
         passive=passive,
-        documents=Documents(PageReader(models.current.store), FreshTrust(place.installation.trust).current),
+        documents=Documents(
+            PageReader(models.current.store),
+            FreshTrust(place.installation.trust).current,
+            BoundedSemaphore(max(1, models.current.threads // 2)),
+        ),
         decided=decided,
     )
 

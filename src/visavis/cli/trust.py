@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from visavis.errors import InputInvalid, OutputUnwritable, StoreUnusable, TrustI
 if TYPE_CHECKING:
     from visavis.document import Trust
     from visavis.document.chip.certificates import Certificate
+    from visavis.document.chip.trust import TrustFile
 
 trust_option = click.option(
     "--trust",
@@ -124,16 +126,30 @@ def list_trust(trust: Path | None, folder: Path | None, as_json: bool) -> int:
 @folder_option
 def remove(trust_id: str, trust: Path | None, folder: Path | None) -> int:
     """Believe the authority with this ID no more, or forget a revocation list."""
+    from visavis.document.chip.trust import read_trust_file
+
     place = _place(trust, folder)
-    found = [name for name in _contents(place) if _id(name) == trust_id]
+    held = {name: _ids(read_trust_file(data)) for name, data in _contents(place).items()}
+    found = [name for name, ids in held.items() if trust_id in ids]
     if not found:
         raise InputInvalid(
             f"there is no certificate or revocation list {trust_id!r} in {place}; see `visavis trust list`"
+        )
+    shared = [name for name in found if len(held[name]) > 1]
+    if shared:
+        raise InputInvalid(
+            f"{place / shared[0]} holds others besides; add it with `visavis trust add`, then delete the file"
         )
     for name in found:
         (place / name).unlink()
     click.echo(f"removed {', '.join(found)}")
     return 0
+
+
+def _ids(file: "TrustFile") -> set[str]:
+    """Of all that a file holds."""
+    listed = {each.id for one in file.master_lists for each in (*one.certificates, *one.unused)}
+    return {*(each.id for each in file.certificates), *(each.id for each in file.revocation_lists), *listed}
 
 
 def _in_words(one: dict[str, Any]) -> str:
@@ -166,13 +182,22 @@ class FreshTrust:
         """Raises StoreUnusable where the folder cannot be used: for the operator's log, and not for who shows a document."""
         try:
             with self._lock:
-                files = [(each.name, each.stat()) for each in self._place.iterdir()] if self._place.exists() else []
-                state = sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in files)
+                state = _state(self._place)
                 if self._read is None or self._read[0] != state:
                     self._read = state, _of(self._place)
                 return self._read[1]
         except (TrustInvalid, OSError) as error:
             raise StoreUnusable(f"{self._place}: {error}") from error
+
+
+def _state(place: Path) -> list[tuple[str, int, int, int, int]]:
+    """Another one whenever a file in the folder is."""
+    found = []
+    for each in sorted(place.iterdir()) if place.exists() else ():
+        with suppress(FileNotFoundError):  # it was there a moment ago, or is a link to nothing
+            stat = each.stat()
+            found.append((each.name, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size))
+    return found
 
 
 def _of(place: Path) -> "Trust":

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from visavis.document import Authenticity, Document, Said, Source, check_fields
+from visavis.document.mrz import MrzFormat, Standing
 from visavis.document.page import PageReason
 from visavis.errors import InputInvalid
 
@@ -138,6 +139,8 @@ class DocumentReport:
         }
 
 
+VISA = "visa"
+"""Why a visa is not taken: it is no identity document."""
 UNCONFIRMED, UNKNOWN_EXPIRY, EXPIRED = "fields_unconfirmed", "expiry_unknown", "document_expired"
 CHIP_REQUIRED, PRESENCE_REQUIRED = "chip_required", "chip_presence_required"
 _CONFIRMED = ("document_number", "birth_date", "expiry_date")
@@ -161,8 +164,14 @@ def _reading(document: Document) -> Finding:
         return Finding(LinkStatus.INCONCLUSIVE, document.lacks or (UNCONFIRMED,))
     if PageReason.SEVERAL_DOCUMENTS.value in document.lacks:
         return Finding(LinkStatus.INCONCLUSIVE, document.lacks)
-    confirmed = all(getattr(document.zone, name).standing.value == "checked" for name in _CONFIRMED)
-    return Finding(LinkStatus.PASSED) if confirmed else Finding(LinkStatus.INCONCLUSIVE, document.lacks or (UNCONFIRMED,))
+    if document.zone.format in (MrzFormat.MRV_A, MrzFormat.MRV_B):
+        return Finding(LinkStatus.FAILED, (VISA,))
+    confirmed = all(getattr(document.zone, name).standing is Standing.CHECKED for name in _CONFIRMED)
+    if document.zone.document_number.value is None:
+        confirmed = False
+    return (
+        Finding(LinkStatus.PASSED) if confirmed else Finding(LinkStatus.INCONCLUSIVE, document.lacks or (UNCONFIRMED,))
+    )
 
 
 def _authenticity(document: Document, terms: DocumentTerms) -> Finding:

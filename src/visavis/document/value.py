@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.document.chip import Chip
-from visavis.document.mrz import MachineReadableZone, Standing
+from visavis.document.mrz import MachineReadableZone, MrzFormat, Standing
 from visavis.document.page import Page, PageReason
 
 
@@ -41,6 +41,8 @@ PAGE_DIFFERS = "page_differs_from_chip"
 """Why a document is not authentic whose page says something else than its chip."""
 SIDES_NOT_COMPARED = "sides_not_compared"
 """What is noted of a card whose portrait and zone are from two photos: nothing shows that they are of one card."""
+PAGE_NOT_COMPARED = "page_not_compared"
+"""What is noted of a chip with whose files no number that was read of a page could be compared."""
 _OF_ONE_SIDE = (PageReason.NO_ZONE, PageReason.NO_PORTRAIT)
 _COMPARED = ("document_number", "birth_date", "expiry_date")
 
@@ -64,18 +66,24 @@ class Document:
     def of(cls, pages: Sequence[Page], chip: Chip | None = None) -> "Document":
         """The document that photos of its sides and the files of its chip are of.
 
-        Of several pages with a zone, or a portrait, the first one's is taken.
+        Zone and portrait are of one photo, but of cards of the size TD1, which have them on two sides.
         """
         if chip is not None:
             return cls(tuple(pages), chip, chip.zone, chip.portrait)
-        zone = next((page.zone for page in pages if page.zone is not None), None)
-        portrait = next((page.portrait for page in pages if page.portrait is not None), None)
-        return cls(tuple(pages), None, zone, portrait)
+        main = next((page for page in pages if page.zone is not None), None)
+        if main is None or main.zone is None:
+            return cls(tuple(pages), None, None, next((each.portrait for each in pages if each.portrait is not None), None))
+        portrait = main.portrait
+        if main.zone.format is MrzFormat.TD1:  # whose back may have a ghost image
+            fronts = (page.portrait for page in pages if page.zone is None and page.portrait is not None)
+            portrait = next(fronts, portrait)
+        return cls(tuple(pages), None, main.zone, portrait)
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """What it was read from."""
-        return (*((Source.PAGE,) if self.pages else ()), *((Source.CHIP,) if self.chip is not None else ()))
+        page = self.chip is None or self._page_compared
+        return (*((Source.PAGE,) if page else ()), *((Source.CHIP,) if self.chip is not None else ()))
 
     @property
     def authenticity(self) -> Authenticity:
@@ -97,7 +105,7 @@ class Document:
     def notes(self) -> tuple[str, ...]:
         """What should be known of its authenticity though nothing speaks against it, by stable codes."""
         if self.chip is not None:
-            return self.chip.notes
+            return (*self.chip.notes, *((PAGE_NOT_COMPARED,) if self.pages and not self._page_compared else ()))
         apart = self.zone is not None and not any(
             page.zone is self.zone and page.portrait is self.portrait for page in self.pages
         )
@@ -130,8 +138,17 @@ class Document:
         if self.chip is not None:
             return ()
         numbers = {page.zone.document_number.value for page in self.pages if page.zone is not None}
-        several = (PageReason.SEVERAL_DOCUMENTS.value,) if len(numbers) > 1 else ()
+        card = self.zone is not None and self.zone.format is MrzFormat.TD1
+        portraits = sum(page.portrait is not None for page in self.pages)
+        too_many = len(numbers) > 1 or (self.zone is not None and not card and portraits > 1)
+        several = (PageReason.SEVERAL_DOCUMENTS.value,) if too_many else ()
         return tuple(dict.fromkeys((*several, *(reason for page in self.faults for reason in page))))
+
+    @property
+    def _page_compared(self) -> bool:
+        """Whether a number was read of a page for certain."""
+        zones = (page.zone for page in self.pages if page.zone is not None)
+        return any(zone.document_number.standing is Standing.CHECKED for zone in zones)
 
     @property
     def _page_differs(self) -> bool:
@@ -147,8 +164,8 @@ class Document:
         )
 
     def expired(self, today: date) -> bool | None:
-        """Whether it was valid until before that day; None where its date is not known for certain."""
+        """Whether it was valid until before that day; None where its date is not known for certain. Some never expire."""
         if self.zone is None or self.zone.expiry_date.standing is not Standing.CHECKED:
             return None
         until = self.zone.expiry_date.value
-        return until < today if isinstance(until, date) else None
+        return until < today if isinstance(until, date) else False

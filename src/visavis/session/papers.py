@@ -7,24 +7,26 @@
 """
 
 import re
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from visavis.decision import DocumentReport, DocumentTerms, judge_document
 from visavis.document import Document, PageReader, Presence, PresenceChallenge, Trust, read_chip
-from visavis.errors import InputInvalid
-from visavis.image import Photo
+from visavis.errors import InputInvalid, SessionClosed
+from visavis.image import Limits, Photo
 from visavis.session.hosted import Desk, shown_to
-from visavis.session.inquiry import Against, AnySession, Wanted
+from visavis.session.inquiry import OPEN, Against, AnySession, Wanted
 
 PAGES_MAX, CHIP_FILES_MAX, COMMANDS_MAX = 2, 10, 10
 """Of one document: its sides, the files of its chip, and the commands that the chip answers."""
 CHALLENGE_LIFE = timedelta(minutes=10)
+PAGE_LIMITS = Limits(max_pixels=25_000_000)
 _CHALLENGE = re.compile(r"([0-9]{1,9})\.([0-9]{1,12})")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ChipAnswer:
     """What a chip answered to a challenge. challenge: as it was given out. active: its signature. chip: its answers to the
     commands, status words included."""
@@ -69,10 +71,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """What documents are read with. trust: the states whose signatures are believed, as of now."""
+    """What documents are read with. trust: the states whose signatures are believed, as of now. places: for reading pages at a
+    time, which takes long, so that others are served besides."""
 
     reader: PageReader
     trust: Callable[[], Trust]
+    places: threading.BoundedSemaphore = field(default_factory=threading.BoundedSemaphore)
 
 
 def challenge_chip(desk: Desk, session_id: str, secret: str) -> tuple[str, PresenceChallenge]:
@@ -82,6 +86,7 @@ def challenge_chip(desk: Desk, session_id: str, secret: str) -> tuple[str, Prese
     """
     session = shown_to(desk, session_id, secret)
     terms_of(session)
+    _require_open(session)
     name = f"{desk.vault.keys.current}.{int(desk.vault.clock().timestamp())}"
     return name, _challenge(desk, session, name)
 
@@ -104,14 +109,27 @@ def read_papers(desk: Desk, session: AnySession, papers: Papers) -> Shown:
         if answer is not None:
             presence = Presence(_challenge(desk, session, answer.challenge), answer.active, answer.chip)
         chip = read_chip(papers.chip, trust=documents.trust(), now=now, presence=presence)
-    pages = [documents.reader.read(Photo(page), today=now.date()) for page in papers.pages]
+    photos = [Photo(page, limits=PAGE_LIMITS) for page in papers.pages]
+    pages = []
+    for photo in photos:
+        with documents.places:
+            pages.append(documents.reader.read(photo, today=now.date()))
     return Shown(Document.of(pages, chip), papers)
 
 
 def look_at_papers(desk: Desk, session: AnySession, papers: Papers) -> tuple[DocumentReport, Document]:
-    """What a document that is shown would be worth to the session, and the document. Raises what `read_papers` does."""
+    """What a document that is shown would be worth to the session, and the document.
+
+    Raises what `read_papers` does, and SessionClosed where the session takes none any more.
+    """
+    _require_open(session)
     document = read_papers(desk, session, papers).document
     return judge_document(document, terms_of(session), today=desk.vault.clock().date()), document
+
+
+def _require_open(session: AnySession) -> None:
+    if session.status not in OPEN:
+        raise SessionClosed(f"the session is {session.status.value}; no document is looked at any more")
 
 
 def terms_of(session: AnySession) -> DocumentTerms:
@@ -130,9 +148,10 @@ def _documents(desk: Desk) -> Documents:
 
 def _challenge(desk: Desk, session: AnySession, name: str) -> PresenceChallenge:
     """The challenge of that name. Raises InputInvalid for one that was not given out in the last minutes."""
-    found, now = _CHALLENGE.fullmatch(name), desk.vault.clock().timestamp()
-    if found is None or not -1 <= now - int(found[2]) <= CHALLENGE_LIFE.total_seconds():
+    found, now, keys = _CHALLENGE.fullmatch(name), desk.vault.clock().timestamp(), desk.vault.keys
+    fresh = found is not None and -1 <= now - int(found[2]) <= CHALLENGE_LIFE.total_seconds()
+    if found is None or not fresh or not 1 <= int(found[1]) <= keys.current:
         raise InputInvalid(
             "the chip answered no challenge of the last ten minutes; ask for a new one, and read it again"
         )
-    return PresenceChallenge(desk.vault.keys.mac(int(found[1]), f"visavis chip v1 {session.id} {name}".encode()))
+    return PresenceChallenge(keys.mac(int(found[1]), f"visavis chip v1 {session.id} {name}".encode()))

@@ -42,7 +42,7 @@ from visavis.session.inquiry import (
 )
 from visavis.session.jws import sign_report
 from visavis.session.limits import failure_keys
-from visavis.session.papers import Shown, terms_of
+from visavis.session.papers import Papers, Shown, read_papers, terms_of
 from visavis.session.ports import Transaction
 from visavis.session.probe import Probe
 from visavis.session.verification import Expected, verify_claim
@@ -55,14 +55,16 @@ LIVENESS_FAILED = "liveness_failed"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Capture:
-    """What a client submits. claim, credential, holder: texts of codes. reference: a photo, for sessions that take one. shown: a
-    document, for sessions about one. agreed: whether the person agrees that the photos are kept as evidence."""
+    """What a client submits. claim, credential, holder: texts of codes. reference: a photo, for sessions that take one. papers:
+    those of a document, for sessions about one; shown: the same once it is read. agreed: whether the person agrees that photos
+    are kept as evidence."""
 
     frames: Sequence[bytes]
     claim: str | None = None
     credential: str | None = None
     holder: str | None = None
     reference: bytes | None = None
+    papers: Papers | None = None
     shown: Shown | None = None
     agreed: bool = False
 
@@ -85,10 +87,12 @@ def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> Verifi
     """Take a capture, and answer with the session as it is afterwards; the report is the application's to see.
 
     Raises ClientSecretRefused; SessionClosed when the session takes no capture now; LivenessRequired where it takes no photos; an
-    ImageError, RateLimited, InputInvalid and other faults of what was submitted: they use up no attempt.
+    ImageError, a DocumentError, RateLimited, InputInvalid and other faults of what was submitted: they use up no attempt.
     """
     with taken(desk, session_id, secret, Wanted) as mine:  # (1)
         require_unchecked(mine)
+        if capture.papers is not None:
+            capture = replace(capture, shown=read_papers(desk, mine, capture.papers))
         return conclude(desk, mine, capture)
 
 

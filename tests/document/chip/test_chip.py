@@ -1,13 +1,16 @@
 """A whole chip, from its files to what they are worth."""
 
+from datetime import date
+
 import pytest
 
 from tests.document.chip.issued import issued
 from tests.document.chip.pki import NOW, Authority
 from tests.document.chip.simulated_chip import SimulatedChip
-from tests.document.chip.writing import com
+from tests.document.chip.writing import com, dg11
 from visavis.document import Authenticity, Document
 from visavis.document.chip import FILE_BYTES_MAX, Presence, PresenceChallenge, Trust, is_chip_file, read_chip
+from visavis.document.mrz import Standing
 from visavis.errors import ChipIncomplete, ChipMalformed
 
 CHALLENGE = PresenceChallenge(bytes(range(32)))
@@ -59,6 +62,17 @@ class TestFiles:
         files = [com(b"\x61\x75"), *issued().files()[1:]]
         assert "com_differs" in issued().read(files).notes
         assert "com_differs" not in issued().read().notes
+
+    @pytest.mark.parametrize(
+        ("told", "year", "differ"), [(b"19740812", 1974, False), (b"18740812", 1874, False), (b"19740813", 1974, True)]
+    )
+    def test_the_century_of_birth_is_that_of_dg11(self, told: bytes, year: int, differ: bool) -> None:
+        groups = issued().groups | {11: dg11(birth_date=told)}
+        authority = Authority.make(country="UT")
+        chip = read_chip([authority.signer().sod(groups), *groups.values()], trust=authority.trust(), now=NOW)
+        assert chip.zone is not None
+        assert chip.zone.birth_date.value == date(year, 8, 12)
+        assert (chip.zone.birth_date.standing is Standing.FAILED) == ("birth_dates_differ" in chip.notes) == differ
 
     def test_details_that_are_not_as_specified_are_noted(self) -> None:
         groups = issued().groups | {11: b"\x6b\x03\x5f\x0e\x00"}

@@ -8,8 +8,8 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -32,7 +32,7 @@ from visavis.document.chip.presence import (
 )
 from visavis.document.chip.tlv import FILE_BYTES_MAX
 from visavis.document.chip.trust import Trust
-from visavis.document.mrz import MachineReadableZone, read_zone, split_zone
+from visavis.document.mrz import MachineReadableZone, Standing, read_zone, split_zone
 from visavis.errors import ChipIncomplete, ChipMalformed
 
 _COM, _SOD = 0x60, 0x77
@@ -51,6 +51,8 @@ class ReadingNote(StrEnum):
     """It did not answer: the files may be a copy."""
     COM_DIFFERS = "com_differs"
     """EF.COM, which nobody signs, lists other groups than EF.SOD."""
+    BIRTH_DATES_DIFFER = "birth_dates_differ"
+    """DG1 and DG11 say different days."""
     DETAILS_UNREADABLE = "details_unreadable"
     """DG11 or DG12 is not as specified."""
 
@@ -105,10 +107,13 @@ def read_chip(files: Iterable[bytes], *, trust: Trust, now: datetime, presence: 
     if answered is False:
         return Chip(passive, present=False, reasons=(PRESENCE_FAILED,), notes=tuple(notes))
     details, issuing = _optional(read_details, groups.get(_DETAILS)), _optional(read_issuing, groups.get(_ISSUING))
+    zone = read_zone(split_zone(read_identity(groups[_IDENTITY])), today=now.date())  # (4)
+    zone, agree = _born(zone, None if details is None else details.birth_date)
     doubts = {
         ReadingNote.PRESENCE_NOT_PROVEN: answered is None,
         ReadingNote.COM_DIFFERS: com is not None
         and set(read_com(com).groups) != {*passive.groups_checked, *passive.groups_not_read},
+        ReadingNote.BIRTH_DATES_DIFFER: not agree,
         ReadingNote.DETAILS_UNREADABLE: (details is None and _DETAILS in groups)
         or (issuing is None and _ISSUING in groups),
     }
@@ -117,11 +122,21 @@ def read_chip(files: Iterable[bytes], *, trust: Trust, now: datetime, presence: 
         present=answered is True,
         reasons=(),
         notes=(*notes, *(note.value for note, holds in doubts.items() if holds)),
-        zone=read_zone(split_zone(read_identity(groups[_IDENTITY])), today=now.date()),  # (4)
+        zone=zone,
         portrait=decode_face(read_faces(groups[_FACES])[0]).pixels,
         details=details,
         issuing=issuing,
     )
+
+
+def _born(zone: MachineReadableZone, birth_date: date | None) -> tuple[MachineReadableZone, bool]:
+    """The zone with the century of the birth date that DG11 says, and whether the two agree; where not, neither is relied on."""
+    field = zone.birth_date
+    if birth_date is None or not isinstance(field.value, date):
+        return zone, True
+    agree = f"{birth_date:%y%m%d}" == f"{field.value:%y%m%d}"
+    known = replace(field, value=birth_date) if agree else replace(field, standing=Standing.FAILED)
+    return replace(zone, birth_date=known), agree
 
 
 def _optional(read: Callable[[bytes], T], data: bytes | None) -> T | None:
