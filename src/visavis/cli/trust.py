@@ -148,8 +148,9 @@ def remove(trust_id: str, trust: Path | None, folder: Path | None) -> int:
 
 def _ids(file: "TrustFile") -> set[str]:
     """Of all that a file holds."""
-    listed = {each.id for one in file.master_lists for each in (*one.certificates, *one.unused)}
-    return {*(each.id for each in file.certificates), *(each.id for each in file.revocation_lists), *listed}
+    alone = {each.id for each in file.certificates} | {each.id for each in file.revocation_lists}
+    listed = {each.id for one in file.master_lists for each in one.certificates}
+    return alone | listed | {each.id for one in file.master_lists for each in one.unused}
 
 
 def _in_words(one: dict[str, Any]) -> str:
