@@ -19,8 +19,8 @@ from visavis.template import KEY_KINDS
 from visavis.weights import ENGINES
 
 COMMANDS = (
-    "verify", "capture", "batch", "init", "enrol", "claim", "credential", "subject", "keys", "audit", "evidence", "serve",
-    "api-key", "migrate", "evaluate", "calibrate", "models", "doctor", "demo",
+    "verify", "capture", "document", "batch", "init", "enrol", "claim", "credential", "subject", "keys", "trust", "audit",
+    "evidence", "serve", "api-key", "migrate", "evaluate", "calibrate", "models", "doctor", "demo",
 )  # fmt: skip
 GROUPS = {name: group for name, group in app.commands.items() if isinstance(group, click.Group)}
 

@@ -14,7 +14,8 @@ from visavis.image import DEFAULT_LIMITS
 from visavis.weights import Cache, Engine, EngineName, make_engine
 
 KEYS = {
-    "outcome", "reasons", "score", "fmr", "policy", "model", "calibration", "liveness", "faces", "timings_ms", "version",
+    "outcome", "reasons", "score", "fmr", "policy", "model", "calibration", "liveness", "document", "faces", "timings_ms",
+    "version",
 }  # fmt: skip
 
 

@@ -329,6 +329,8 @@ def test_every_operation_of_the_service_has_a_method(
         lambda: client.capture("session_id", "s").show(),
         lambda: client.capture("session_id", "s").submit(probe=b"x"),
         lambda: client.capture("session_id", "s").submit_photos(b"x"),
+        lambda: client.capture("session_id", "s").look_at_document(document_pages=b"x"),
+        lambda: client.capture("session_id", "s").chip_challenge(dg14=b"x"),
         lambda: client.key_set(),
     ]
     for call in calls:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from visavis.decision import Decision
     from visavis.pad import PassiveModel
-    from visavis.session import Desk, Models, Trust
+    from visavis.session import Desk, Documents, Models, Trust
     from visavis.template import FileKeys
 
 SCOPES = (
@@ -175,6 +175,8 @@ def serve(
         from visavis.api.log import configured
         from visavis.api.metrics import Metrics
         from visavis.api.service import Rates, Room, Studio, origin_of
+        from visavis.document import PageReader
+        from visavis.session import Documents
     except ModuleNotFoundError as error:
         raise ExtraMissing("the service needs `pip install visavis[service]`") from error
     if base_url is None and host in ("0.0.0.0", "::"):  # noqa: S104 - it is not listened on here
@@ -194,9 +196,14 @@ def serve(
     with opened(folder, database) as place, make_models(engine, threads, model, in_hand=_IN_HAND) as models:
         models.current.policy_for("1e-4")  # a model without a calibration table is told now
         passive = make_passive(models, pad_model)
+        documents = Documents(
+            PageReader(models.current.store),
+            FreshTrust(place.installation.trust).current,
+            BoundedSemaphore(max(1, models.current.threads // 2)),
+        )
         metrics = Metrics()
         service = Service(
-            make_desk(place, models, reached, metrics.decided, evidence_key, others, passive),
+            make_desk(place, models, reached, metrics.decided, evidence_key, others, passive, documents),
             reached,
             Room(photos_waiting or 8 * models.current.threads),
             lambda: place.keys.public_keys("report"),
@@ -234,11 +241,11 @@ def make_desk(
     evidence_key: bytes | None = None,
     others: Others | None = None,
     passive: "PassiveModel | None" = None,
+    documents: "Documents | None" = None,
 ) -> "Desk":
-    """What sessions are conducted with: where the installation has an issuer's name, with its own credentials too, with those of
-    the other issuers that are named, and with documents of the states that it trusts."""
-    from visavis.document import PageReader
-    from visavis.session import Desk, Documents, FreshStatusList, Issuing, Trust
+    """What sessions are conducted with: where the installation has an issuer's name, with its own credentials too, and with those
+    of the other issuers that are named."""
+    from visavis.session import Desk, FreshStatusList, Issuing, Trust
 
     keys, others = place.keys, others or Others()
     others.trust(keys)  # what is wrong with it is told now
@@ -267,11 +274,7 @@ def make_desk(
         status_list=None if fresh is None else fresh.current,
         evidence_key=evidence_key,
         passive=passive,
-        documents=Documents(
-            PageReader(models.current.store),
-            FreshTrust(place.installation.trust).current,
-            BoundedSemaphore(max(1, models.current.threads // 2)),
-        ),
+        documents=documents,
         decided=decided,
     )
 
