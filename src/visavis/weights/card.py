@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import InputInvalid, ManifestInvalid
 
-Purpose = Literal["face_detection", "face_embedding", "presentation_attack_detection"]
+Purpose = Literal["face_detection", "face_embedding", "presentation_attack_detection", "zone_finding", "zone_reading"]
 Colour = Literal["RGB", "BGR"]
 Triple = tuple[float, float, float]
 

@@ -20,8 +20,8 @@ _PITCH_OF_PAGE = 0.02
 _BRIGHT, _FLAT = 150, 45
 """A character is hidden by light whose place has nothing darker than this, and no more contrast."""
 _BLURRED = 0.27
-"""Share of its curvature that a picture keeps when blurred by that detail from which on it was blurred before: at most 0.20 on sharp
-photos by simulation, at least 0.35 on such as cannot be read (defocus of 0.4 % of the page's width)."""
+"""Share of its curvature that a picture keeps when blurred by that detail from which on it was blurred before: by simulation, up
+to 0.20 on photos that can be read, and 0.35 or more on such as cannot (defocus of 0.4 % of the page's width)."""
 _WHITE, _WHITE_SHARE = 250, 0.01
 """Where a page has glare, so much of it is saturated."""
 _DARK = 50
@@ -31,8 +31,10 @@ _DARK = 50
 def hidden(picture: NDArray[np.uint8], row: Row) -> int:
     """How many characters of a straightened line light hides."""
     count = 0
-    for middle in np.rint(row.columns).astype(int):
-        place = picture[HEIGHT_PX // 8 : -HEIGHT_PX // 8, max(0, middle - PITCH_PX // 2) : middle + PITCH_PX // 2].min(axis=2)
+    for middle in np.rint((row.middles + 0.5) * PITCH_PX).astype(int):
+        place = picture[HEIGHT_PX // 8 : -HEIGHT_PX // 8, max(0, middle - PITCH_PX // 2) : middle + PITCH_PX // 2].min(
+            axis=2
+        )
         dark, bright = np.percentile(place, (3, 97))
         count += bool(dark > _BRIGHT and bright - dark < _FLAT)
     return count

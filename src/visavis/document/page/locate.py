@@ -1,8 +1,8 @@
 """Where the lines of a machine-readable zone are in a photo: at any turn, and without the page's edges.
 
 A small network marks, cell by cell, what is in the middle of such a line; it knows them by their texture. Marks that touch are
-pieces, pieces that lie in line are lines, and lines that lie above each other are blocks. Glare and fingers leave gaps. What a block
-says, and which way up it is, is not known here. Coordinates are of the picture that is searched: x to the right, y down,
+pieces, pieces that lie in line are lines, and lines that lie above each other are blocks. Glare and fingers leave gaps. What a
+block says, and which way up it is, is not known here. Coordinates are of the picture that is searched: x to the right, y down,
 pixel i covering [i, i + 1).
 """
 
@@ -24,7 +24,7 @@ _REDUCTIONS = (2, 4, 1)
 _CELL_PX = 2
 _MARKED = (0.0, 1.5, 3.0)
 """Log odds from which a cell is marked: where marks of several lines touch, those that are surer."""
-_PIECE, _PIECES_MAX, _AREA_MIN = 3.0, 150, 8
+_PIECE, _PIECES_MAX, _AREA_MIN = 3.0, 80, 8
 """How many times as long as high the shortest piece is, how many are looked at, and the least area, in cells."""
 _LINE = 14.0
 """How many times as long as its characters' distance a line is at least. They are 30, 36 or 44; some may be hidden."""
@@ -32,6 +32,8 @@ _GAP = 10.0
 """The widest gap in a line, the same."""
 _APART = (1.2, 3.6)
 """Distance of two lines, the same: ICAO Doc 9303 has 1.67 on cards of the size TD1, and 2.5 elsewhere."""
+_HEIGHT_MAX_PX = 16.0
+"""The network marks no larger print; what is higher are lines that run together."""
 _THICKNESS = 0.75
 """Height of what is marked, over the distance of characters."""
 _BLOCKS_MAX = 4
@@ -41,7 +43,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The middle of a line of print: from `start` to `end`, (x, y), bent so that half-way it is `sag` to the right of straight."""
+    """The middle of a line of print: from `start` to `end`, (x, y), bent so that half-way it is `sag` to the right."""
 
     start: Point
     end: Point
@@ -116,15 +118,15 @@ class Block:
 class _Piece:
     """Marked cells, (N,) each, that make a bar."""
 
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
+    x: NDArray[np.floating]
+    y: NDArray[np.floating]
     line: Line
     height: float
 
     @classmethod
-    def of(cls, x: NDArray[np.float64], y: NDArray[np.float64]) -> "_Piece":
+    def of(cls, x: NDArray[np.floating], y: NDArray[np.floating]) -> "_Piece":
         """The bar that fits these cells best."""
-        mean_x, mean_y = x.mean(), y.mean()
+        mean_x, mean_y = float(x.mean()), float(y.mean())
         across_x, across_y = x - mean_x, y - mean_y
         angle = 0.5 * np.arctan2(2 * (across_x * across_y).mean(), (across_x**2).mean() - (across_y**2).mean())
         c, s = float(np.cos(angle)), float(np.sin(angle))
@@ -138,8 +140,13 @@ class _Piece:
 
     @property
     def straight(self) -> bool:
-        """Whether it is as long and as straight as a piece of a line is."""
-        return self.line.length >= _PIECE * self.height and abs(self.line.sag) < 0.05 * self.line.length + 0.3 * self.height
+        """Whether it is as long, as slender and as straight as a piece of a line is."""
+        if self.height > _HEIGHT_MAX_PX:
+            return False
+        return (
+            self.line.length >= _PIECE * self.height
+            and abs(self.line.sag) < 0.05 * self.line.length + 0.3 * self.height
+        )
 
     def joined(self, other: "_Piece") -> "_Piece | None":
         """Both as one; None where they do not lie in line, or too far apart."""
@@ -148,7 +155,9 @@ class _Piece:
             return None
         ends = sorted(self.line.seen(end) for end in (other.line.start, other.line.end))
         gap = max(ends[0][0] - self.line.length, -ends[1][0])
-        if gap > _GAP * pitch or max(abs(off) for _, off in ends) > 0.5 * pitch + 0.04 * (max(gap, 0) + other.line.length):
+        if gap > _GAP * pitch or max(abs(off) for _, off in ends) > 0.5 * pitch + 0.04 * (
+            max(gap, 0) + other.line.length
+        ):
             return None
         both = _Piece.of(np.concatenate([self.x, other.x]), np.concatenate([self.y, other.y]))
         return both if both.straight and both.height < 1.35 * max(self.height, other.height) else None
@@ -190,15 +199,17 @@ class LineFinder:
                 width, height = (side // reduction for side in SEARCHED_PX)
                 network = self._store.network(self._card)
                 self._models[reduction] = self._store.engine.compile(
-                    network, (1, height, width), "fastest", one_at_a_time=reduction == 1
+                    network, (1, height, width), "float32", one_at_a_time=reduction == 1
                 )
             return self._models[reduction]
 
 
 def blocks(odds: NDArray[np.float32]) -> tuple[Block, ...]:
     """Blocks of lines by the log odds of cells, (H, W), in pixels; those of the longest lines first, at most four."""
+    if min(odds.shape) < 2:
+        return ()  # OpenCV's labelling reads beyond such
     left = _lines(sorted(_pieces(odds, 0, 0, 0), key=lambda piece: -piece.line.length))
-    found = []
+    found: list[Block] = []
     while left and len(found) < _BLOCKS_MAX:
         found.append(_stack(left))
     return tuple(found)
@@ -261,7 +272,9 @@ def _stack(lines: list[_Piece]) -> Block:
     c, s = first.line.along
     same = [line if line.along[0] * c + line.along[1] * s > 0 else line.turned() for line in ordered]
     longest = first.line
-    same = [line if line.length > 0.7 * longest.length else longest.beside(longest.seen(line.middle)[1]) for line in same]
+    same = [
+        line if line.length > 0.7 * longest.length else longest.beside(longest.seen(line.middle)[1]) for line in same
+    ]
     return Block(tuple(same), longest, float(np.median([piece.height for _, piece in beside])) / _THICKNESS)
 
 

@@ -1,13 +1,14 @@
 """Where a page is in a photo: from its zone, sharpened by its edges; or, where it has none, from four edges alone.
 
-A format says how large the page is, and where on it the zone stands (ICAO Doc 9303, parts 3 to 7), so a zone says where the page is to
-within a few millimetres. How far the page leans back it hardly says, being a strip: only edges do. An edge that is not seen, on a
-table as bright as the page, is taken to be where the zone says.
+A format says how large the page is, and where on it the zone stands (ICAO Doc 9303, parts 3 to 7), so a zone says where the page
+is to within a few millimetres. How far the page leans back it hardly says, being a strip: only edges do. An edge that is not
+seen, on a table as bright as the page, is taken to be where the zone says.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,19 +23,22 @@ _PX_PER_MM = 4.0
 _AROUND_MM = 14.0
 _WITHIN_MM = (12.0, 3.2, 4.5, 3.2)
 """How far from where the zone says the upper, right, lower and left edge are looked for."""
-_LEANS, _OFF_MM = 0.001, 0.1
-"""How much smaller a page becomes from one millimetre to the next, and how far off characters are, usually."""
-_PARTS = 28
-"""In so many parts of a side an edge is looked for; where so large a share of them lies in line, it is one."""
-_SHARE_MIN = 0.5
+_OFF_MM, _SKEW, _STRETCH, _LEANS = 0.1, 0.05, 0.03, 0.001
+"""Usual deviations: how far off characters are, by how much a page is skewed and stretched, and how much smaller it becomes from
+one millimetre to the next."""
+_PARTS, _SHARE_MIN, _SLOPE_MAX = 28, 0.55, 0.12
+"""In so many parts of a side an edge is looked for; how steep they must be along it on average, over the steepest that there is
+near it; and how much it may slope to where the zone says."""
+_FAINT, _NEARER = 4.0, 0.25
+"""Steepness that is none, and how much less an edge counts that is as far off as any."""
 _SMALL_PX = 480
-_EDGES_MAX = 28
+_EDGES_MAX = 22
 _OUTLINED_MIN = 0.62
 """Share of a quadrilateral's sides that must be edges."""
 _LARGER = 0.3
 """How much a larger quadrilateral is preferred: portraits and frames are outlined as well as the page that they are on."""
-_BORDER = 0.7
-"""What the photo's border counts for as an edge."""
+_BORDER = 0.1
+"""What a quadrilateral loses one of whose sides is the photo's border."""
 _AREA_MIN = 0.012
 """Share of the photo that a page takes at least."""
 _PROPORTIONS = (1.2, 1.85)
@@ -78,16 +82,17 @@ def page_of_zone(pixels: NDArray[np.uint8], middles: Sequence[NDArray[np.float32
     flat = (around + _AROUND_MM) * _PX_PER_MM
     to_flat = cv2.getPerspectiveTransform(_through(to_picture, around).astype(np.float32), flat.astype(np.float32))
     width, height = map(int, flat[2])
-    seen = cv2.warpPerspective(pixels, to_flat, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.warpPerspective(
+        pixels, to_flat, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return _through(to_picture, _sharpened(np.asarray(seen, dtype=np.uint8), layout))
 
 
 def _by_zone(middles: Sequence[NDArray[np.float32]], layout: Layout) -> NDArray[np.float64]:
     """(3, 3) from millimetres on the page to the picture.
 
-    With z a point of the picture and p one of the page, as complex numbers, z (1 + g x + h y) = a p + b: a turn, a size, a shift, and
-    how much smaller the page becomes to the right and downwards. Lines so near each other tell little of the last, so it is held
-    back by how much of it there is in photos taken by hand.
+    Lines so near each other say well where they are, and badly how the page goes on above them. So the projection is the one that
+    fits best, skew, stretch and decrease downwards being held back by how much of them there is in photos taken by hand.
     """
     count = len(middles[0])
     left = (layout.width - PITCH_MM * (count - 1)) / 2
@@ -97,16 +102,19 @@ def _by_zone(middles: Sequence[NDArray[np.float32]], layout: Layout) -> NDArray[
     u, v = np.concatenate(list(middles)).astype(np.float64).T
     one, none = np.ones_like(x), np.zeros_like(x)
     size = float(np.hypot(*(middles[0][-1] - middles[0][0]))) / (PITCH_MM * (count - 1))  # pixels a millimetre
+    # u (1 + g x + h y) = a x + b y + c, and v (1 + g x + h y) = d x + e y + f
     rows = np.concatenate(
         [
-            np.stack([x, -y, one, none, -u * x, -u * y], axis=1),
-            np.stack([y, x, none, one, -v * x, -v * y], axis=1),
-            [[0, 0, 0, 0, 0, _OFF_MM * size / _LEANS]],
+            np.stack([x, y, one, none, none, none, -u * x, -u * y], axis=1),
+            np.stack([none, none, none, x, y, one, -v * x, -v * y], axis=1),
+            [[0, _OFF_MM / _SKEW, 0, _OFF_MM / _SKEW, 0, 0, 0, 0]],
+            [[-_OFF_MM / _STRETCH, 0, 0, 0, _OFF_MM / _STRETCH, 0, 0, 0]],
+            [[0, 0, 0, 0, 0, 0, 0, _OFF_MM * size / _LEANS]],
         ]
     )
     scale = np.abs(rows).max(axis=0)
-    a, b, c, d, g, h = np.linalg.lstsq(rows / scale, np.concatenate([u, v, [0.0]]), rcond=None)[0] / scale
-    return np.array([[a, -b, c], [b, a, d], [g, h, 1.0]])
+    solved = np.linalg.lstsq(rows / scale, np.concatenate([u, v, np.zeros(3)]), rcond=None)[0] / scale
+    return np.append(solved, 1.0).reshape(3, 3)
 
 
 def _through(matrix: NDArray[np.float64], points: NDArray[np.floating]) -> Corners:
@@ -127,7 +135,9 @@ def _sharpened(flat: NDArray[np.uint8], layout: Layout) -> Corners:
         low, high = sorted((first[0], second[0]) if side in (0, 2) else (first[1], second[1]))
         lines.append(_edge(steep, level, (low, high), within))
     top, right, bottom, left = lines
-    return np.array([_crossing(level, plumb) for level, plumb in ((top, left), (top, right), (bottom, right), (bottom, left))])
+    return np.array(
+        [_crossing(level, plumb) for level, plumb in ((top, left), (top, right), (bottom, right), (bottom, left))]
+    )
 
 
 def _edge(steep: NDArray[np.float32], level: float, extent: tuple[float, float], within: float) -> tuple[float, float]:
@@ -139,26 +149,22 @@ def _edge(steep: NDArray[np.float32], level: float, extent: tuple[float, float],
     bounds = np.linspace(extent[0] + 4, extent[1] - 4, _PARTS + 1)  # corners are round
     columns = np.rint((bounds + _AROUND_MM) * _PX_PER_MM).astype(int)
     band = steep[max(0, top) : bottom]
-    parts = np.stack([band[:, a:b].mean(axis=1) for a, b in zip(columns[:-1], columns[1:], strict=True)], axis=1)
+    parts = np.stack([band[:, a:b].mean(axis=1) for a, b in pairwise(columns)], axis=1)
     rows = (np.arange(len(band)) + 0.5 + max(0, top)) / _PX_PER_MM - _AROUND_MM
-    near = 1 - 0.4 * np.abs(rows - level)[:, None] / within
-    strength = parts * near
-    at = rows[strength.argmax(axis=0)]
+    # print is steeper than an edge, and not all along it: each part counts by how near it comes to its steepest place
+    share = cv2.dilate(parts / np.maximum(parts.max(axis=0), _FAINT), np.ones((3, 1), np.uint8))
     x = (bounds[:-1] + bounds[1:]) / 2
-    best: tuple[int, float, float] = (0, level, 0.0)
-    for i, j in combinations(range(0, _PARTS, 2), 2):
-        slope = (at[j] - at[i]) / (x[j] - x[i])
-        if j - i >= _PARTS // 4 and abs(slope) < 0.2:
-            offset = at[i] - slope * x[i]
-            agree = int((np.abs(offset + slope * x - at) < 0.45).sum())
-            if agree > best[0]:
-                best = (agree, float(offset), float(slope))
-    agree, offset, slope = best
-    if agree < _SHARE_MIN * _PARTS:
-        return level, 0.0
-    inside = np.abs(offset + slope * x - at) < 0.45
-    slope, offset = np.polyfit(x[inside], at[inside], 1)
-    return float(offset), float(slope)
+    best, found = 0.0, (level, 0.0)
+    for slope in np.linspace(-_SLOPE_MAX, _SLOPE_MAX, 81):
+        shift = np.rint(slope * (x - x.mean()) * _PX_PER_MM).astype(int)
+        places = np.arange(len(rows))[:, None] + shift
+        inside = (places >= 0) & (places < len(rows))
+        along = np.where(inside, share[places.clip(0, len(rows) - 1), np.arange(_PARTS)], 0).mean(axis=1)
+        near = 1 - _NEARER * np.abs(rows - level) / within
+        at = int((along * near).argmax())
+        if along[at] >= _SHARE_MIN and along[at] * near[at] > best:
+            best, found = float(along[at] * near[at]), (float(rows[at] - slope * x.mean()), float(slope))
+    return found
 
 
 def _crossing(level: tuple[float, float], plumb: tuple[float, float]) -> tuple[float, float]:
@@ -191,26 +197,36 @@ def page_by_edges(
         return None
     lines = _distinct(found.reshape(-1, found.shape[-1])[:, :2])
     wide = cv2.dilate(edges, np.ones((3, 3), np.uint8)) > 0
-    if inside is not None:  # the page of a face may be cut by the photo's border
-        height, width = wide.shape
-        lines += [(0.0, 0.0), (width - 1.0, 0.0), (0.0, np.pi / 2), (height - 1.0, np.pi / 2)]
     point = None if inside is None else np.array(inside) * scale
-    best, quality = None, 0.0
-    pairs = [pair for pair in combinations(lines, 2) if _opposite(*pair)]
-    for one, other in combinations(pairs, 2):
-        corners = _quadrilateral(one, other)
-        if corners is None or not _page_like(corners, small.shape, point):
-            continue
-        if not longer_px[0] < max(np.hypot(*(corners[1] - corners[0])), np.hypot(*(corners[2] - corners[1]))) / scale < longer_px[1]:
-            continue
-        share = _outlined(corners, wide)
-        worth = share + _LARGER * float(np.sqrt(cv2.contourArea(corners.astype(np.float32)) / edges.size))
-        if share > _OUTLINED_MIN and worth > quality:
-            best, quality = corners, worth
+    bounds = longer_px[0] * scale, longer_px[1] * scale
+    best = _best(lines, wide, point, bounds)
+    if best is None and point is not None:  # the page of a face may be cut by the photo's border
+        height, width = wide.shape
+        border = [(0.0, 0.0), (float(width), 0.0), (0.0, np.pi / 2), (float(height), np.pi / 2)]
+        best = _best([*lines, *border], wide, point, bounds)
     return None if best is None else best / scale
 
 
-def _distinct(lines: NDArray[np.floating]) -> list[tuple[float, float]]:
+def _best(
+    lines: Sequence[tuple[float, float]],
+    edges: NDArray[np.bool_],
+    inside: NDArray[np.float64] | None,
+    longer: tuple[float, float],
+) -> Corners | None:
+    """The best quadrilateral that these lines, as (rho, theta), make."""
+    best, quality = None, 0.0
+    for one, other in combinations([pair for pair in combinations(lines, 2) if _opposite(*pair)], 2):
+        corners = _quadrilateral(one, other)
+        if corners is None or not _page_like(corners, edges.shape, inside, longer):
+            continue
+        share = _outlined(corners, edges)
+        worth = share + _LARGER * float(np.sqrt(cv2.contourArea(corners.astype(np.float32)) / edges.size))
+        if share > _OUTLINED_MIN and worth > quality:
+            best, quality = corners, worth
+    return best
+
+
+def _distinct(lines: NDArray[Any]) -> list[tuple[float, float]]:
     """(rho, theta) of the strongest lines, without those that are nearly another one."""
     kept: list[tuple[float, float]] = []
     for rho, theta in lines[:400]:
@@ -252,7 +268,9 @@ def _quadrilateral(one: tuple[tuple[float, float], ...], other: tuple[tuple[floa
     return found if a[0] * b[1] - a[1] * b[0] > 0 else found[::-1]
 
 
-def _page_like(corners: Corners, shape: tuple[int, ...], inside: NDArray[np.float64] | None) -> bool:
+def _page_like(
+    corners: Corners, shape: tuple[int, ...], inside: NDArray[np.float64] | None, longer: tuple[float, float]
+) -> bool:
     height, width = shape[:2]
     outside = np.maximum(-corners, corners - (width, height)).max()
     contour = corners.astype(np.float32)
@@ -260,23 +278,26 @@ def _page_like(corners: Corners, shape: tuple[int, ...], inside: NDArray[np.floa
         return False
     if cv2.contourArea(contour) < _AREA_MIN * width * height:
         return False
-    if inside is not None and cv2.pointPolygonTest(contour, (float(inside[0]), float(inside[1])), measureDist=False) < 0:
+    if (
+        inside is not None
+        and cv2.pointPolygonTest(contour, (float(inside[0]), float(inside[1])), measureDist=False) < 0
+    ):
         return False
     sides = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
     even, odd = sides[0] + sides[2], sides[1] + sides[3]
+    if not longer[0] < max(even, odd) / 2 < longer[1]:
+        return False
     return bool(_PROPORTIONS[0] < max(even, odd) / min(even, odd) < _PROPORTIONS[1])
 
 
 def _outlined(corners: Corners, edges: NDArray[np.bool_]) -> float:
-    """The share of the quadrilateral's outline that is edge, the least of its sides counting for a half."""
+    """The share of its sides that is edge, the least one counting for a half; 0 where two sides are the photo's border."""
     height, width = edges.shape
     steps = np.linspace(0.06, 0.94, 40)[:, None]
     shares = []
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         x, y = np.rint(start + (end - start) * steps).astype(int).T
-        seen = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        if (x <= 0).all() or (x >= width - 1).all() or (y <= 0).all() or (y >= height - 1).all():
-            shares.append(_BORDER)
-        else:
+        seen = (x > 0) & (x < width - 1) & (y > 0) & (y < height - 1)
+        if seen.any():
             shares.append(float(edges[y[seen], x[seen]].sum()) / len(steps))
-    return 0.5 * min(shares) + 0.5 * float(np.mean(shares))
+    return 0.5 * min(shares) + 0.5 * float(np.mean(shares)) - _BORDER * (4 - len(shares)) if len(shares) > 2 else 0.0

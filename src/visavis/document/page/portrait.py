@@ -11,8 +11,7 @@ from visavis.face import Face
 _MARGIN = 0.04
 """Of the page that is looked at around it, as a share of its width: what was taken for its edges may be a little off."""
 _WIDTH, _HEIGHT, _MIDDLE = 2.2, 2.8, 0.47
-"""Of a portrait's cut, in widths of the face's box: ICAO Doc 9303-3 has the face over 70 to 80 % of the height. And how far down it the
-middle of the face is."""
+"""Of a portrait's cut, in widths of the face's box, about a third more than is printed; and how far down the face's middle is."""
 
 
 def straight(pixels: NDArray[np.uint8], corners_px: NDArray[np.floating], width: int, height: int) -> NDArray[np.uint8]:

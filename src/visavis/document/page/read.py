@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.document.page import faults
-from visavis.document.page.characters import LineReader
+from visavis.document.page.characters import LineReader, Picture
 from visavis.document.page.locate import Block, LineFinder
 from visavis.document.page.networks import FINDER, READER
-from visavis.document.page.outline import LAYOUTS, Corners, page_by_edges, page_of_zone
+from visavis.document.page.outline import LAYOUTS, Corners, Layout, page_by_edges, page_of_zone
 from visavis.document.page.portrait import cut, page_size_px, straight
 from visavis.document.page.value import Page, PageReason
 from visavis.document.page.zone import ZoneSeen, read_block
@@ -21,20 +21,22 @@ from visavis.image import Image, Photo
 from visavis.weights import ModelStore, shipped_card
 
 _DECODED_PX = 1600
+_SIDE_MIN_PX, _SLENDER_MAX = 64, 5
+"""A photo of a page is not smaller, and not so many times as long as wide."""
 _READ_PITCH_PX = 18.0
 """Distance of characters up to which a photo is decoded finer, where it can be."""
 _BLOCKS_MAX = 8
 _FACE_PX = 640
 """Longer side of the picture in which a face is looked for where no zone says which way up the page is."""
 _FACE_MIN_PX = 24.0
-_OUTSIDE = 0.012
+_OUTSIDE = 0.03
 """How far a corner is outside the photo where the page is cut, as a share of the page's width."""
 _FACE_ON_PAGE = (0.07, 0.3)
 """Width of a face over the longer side of the page that it is printed on."""
-_LEGIBLE = -1.5
-"""Mean log likelihood of characters from which a block is taken for a zone that does not read, and not for other print."""
-_LONG = 24.0
-"""Length of a line that can only be one of a zone, in characters."""
+_LEGIBLE = 0.5
+"""Share of sure characters from which a block is taken for a zone that does not read, and not for other print."""
+_LONG = 22.0
+"""Length of a line that is likely one of a zone, in characters."""
 _FILLS = 0.6
 """Width of a page that is not seen over the longer side of the photo, as it usually is."""
 _CARD = 85.6 / 54
@@ -55,17 +57,23 @@ class PageReader:
 
         Raises TruncatedImage, DamagedImage, or ImageTooLarge when the photo cannot be decoded.
         """
+        if min(photo.size_px) < _SIDE_MIN_PX or max(photo.size_px) > _SLENDER_MAX * min(photo.size_px):
+            return Page((PageReason.NO_DOCUMENT,))
         zones, image, blocks = self._zones(photo, today)
         if len(zones) > 1:
             return Page((PageReason.SEVERAL_DOCUMENTS,))
         if zones and zones[0].zone is not None:
-            return self._with_zone(image, zones[0])
+            return self._with_zone(image, zones[0], LAYOUTS[zones[0].zone.format])
         return self._without_zone(image, zones, blocks)
 
     def _zones(self, photo: Photo, today: date) -> tuple[list[ZoneSeen], Image, list[Block]]:
-        """The zones that are certain; else the best one that is not, if any. The image in whose pixels they and the blocks are."""
+        """The zones that read, no two of one place; where none does, the best of the others, if any. And the blocks tried.
+
+        All are in pixels of the image that is returned. A search that finds a certain zone is the last one.
+        """
         image = photo.decode(_DECODED_PX)
         grey = np.asarray(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+        picture = Picture(image.pixels)
         tried: list[Block] = []
         seen: list[ZoneSeen] = []
         finer = 1
@@ -74,23 +82,32 @@ class PageReader:
                 block = found.scaled(finer)
                 if len(tried) == _BLOCKS_MAX or any(_same(block, other) for other in tried):
                     continue
+                if any(zone.certain for zone in seen) and (
+                    len(block.lines) < 2 or block.longest.length < _LONG * block.pitch
+                ):
+                    continue  # no second document
                 if block.pitch < _READ_PITCH_PX and image.reduction > 1:
                     finer, image = image.reduction, photo.decode()
+                    picture = Picture(image.pixels)
                     tried, block = [each.scaled(finer) for each in tried], block.scaled(finer)
                     seen = [each.scaled(finer) for each in seen]
                 tried.append(block)
-                zone = read_block(image.pixels, block, self._reader, today)
+                zone = read_block(picture, block, self._reader, today)
                 if zone is not None:
                     seen.append(zone)
-            certain = [zone for zone in seen if zone.certain]
-            if certain:
-                return certain, image, tried
-        return sorted(seen, key=lambda zone: (zone.zone is not None, zone.score))[-1:], image, tried
+            if any(zone.certain for zone in seen):
+                break
+        seen.sort(key=lambda zone: (zone.certain, zone.sure), reverse=True)
+        reading: list[ZoneSeen] = []
+        for zone in seen:
+            if zone.zone is not None and not any(zone.overlaps(other) for other in reading):
+                reading.append(zone)
+        return reading or seen[:1], image, tried
 
-    def _with_zone(self, image: Image, seen: ZoneSeen) -> Page:
-        assert seen.zone is not None
-        layout = LAYOUTS[seen.zone.format]
+    def _with_zone(self, image: Image, seen: ZoneSeen, layout: Layout) -> Page:
         corners = page_of_zone(image.pixels, seen.middles, layout)
+        if not _plausible(corners, image):
+            return _page([PageReason.NO_PORTRAIT], seen, None, None, image)
         page = straight(image.pixels, corners, *page_size_px(corners, layout.width / layout.height))
         portrait = self._portrait(page)
         reasons = []
@@ -105,7 +122,7 @@ class PageReader:
 
     def _without_zone(self, image: Image, zones: Sequence[ZoneSeen], blocks: Sequence[Block]) -> Page:
         """A page that has no zone, as the front of a card, or whose zone does not read."""
-        zone = next((each for each in zones if each.score > _LEGIBLE), None)
+        zone = next((each for each in zones if each.sure > _LEGIBLE), None)
         reasons = [PageReason.TOO_DARK] if faults.dark(image.pixels) else []
         if zone is not None:
             reasons += _faults_of_zone(zone, image)
@@ -114,7 +131,7 @@ class PageReader:
             reasons.append(PageReason.TOO_SMALL)
         corners, portrait = self._by_edges(image)
         if corners is not None:
-            if _outside(corners, image, -0.002):
+            if _at_border(corners, image):
                 reasons.append(PageReason.CUT_EDGES)
             page = straight(image.pixels, corners, *page_size_px(corners, _CARD))
             if page.shape[1] < faults.PAGE_MIN_PX:
@@ -136,8 +153,7 @@ class PageReader:
         return _page(reasons, None, portrait, corners, image)
 
     def _by_edges(self, image: Image) -> tuple[Corners | None, NDArray[np.uint8] | None]:
-        """The page's corners by its edges, from the upper left of the upright page on, and its portrait; without a face, of either
-        way up the likelier one."""
+        """The page's corners by its edges, from the upper left of the upright page on, and its portrait."""
         turns, face = self._upright_face(image)
         upright = np.ascontiguousarray(np.rot90(image.pixels, turns))
         if face is None:
@@ -149,11 +165,13 @@ class PageReader:
         if corners is None:
             return None, None
         corners = _upright(corners, None if face is None else face.landmarks_px[1] - face.landmarks_px[0])
-        portrait = self._portrait(straight(upright, corners, *page_size_px(corners, _CARD))) if face is not None else None
+        portrait = (
+            self._portrait(straight(upright, corners, *page_size_px(corners, _CARD))) if face is not None else None
+        )
         return _turned_back(corners, turns, image.pixels.shape), portrait
 
     def _upright_face(self, image: Image) -> tuple[int, Face | None]:
-        """By how many quarters the image must be turned anticlockwise for the surest face in it to be upright, and the face there."""
+        """By how many quarters to turn the image anticlockwise for its surest face to be upright, and that face then."""
         scale = min(1.0, _FACE_PX / max(image.pixels.shape))
         small = cv2.resize(image.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         found = [
@@ -168,7 +186,7 @@ class PageReader:
         return turns, Face((x, y, width, height), (face.landmarks_px / scale).astype(np.float32), face.score)
 
     def _portrait(self, page: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """The cut around the largest face of an upright page; documents print a smaller ghost image besides. None without a face."""
+        """The cut around the largest face of an upright page, and not a ghost image; None without a face."""
         faces = [face for face in self._detector.detect(Photo(page)) if face.box_px[2] >= _FACE_MIN_PX]
         return cut(page, faces[0]) if faces else None
 
@@ -180,11 +198,25 @@ def _same(block: Block, other: Block) -> bool:
     return len(block.lines) <= len(other.lines) and apart < 0.1 * another.length and one.length < 1.15 * another.length
 
 
+def _plausible(corners: Corners, image: Image) -> bool:
+    """Whether these can be a page's corners, some of them outside the image."""
+    if not np.isfinite(corners).all() or np.abs(corners).max() > 4 * max(image.pixels.shape):
+        return False
+    contour = corners.astype(np.float32)
+    return cv2.isContourConvex(contour) and cv2.contourArea(contour) > _FACE_MIN_PX**2
+
+
 def _outside(corners: Corners, image: Image, share: float) -> bool:
     """Whether a corner is so far outside the image, as a share of the page's width."""
     height, width = image.pixels.shape[:2]
     outside = np.maximum(-corners, corners - (width, height)).max()
     return bool(outside > share * hypot(*(corners[1] - corners[0])))
+
+
+def _at_border(corners: Corners, image: Image) -> bool:
+    """Whether a side is the image's border."""
+    height, width = image.pixels.shape[:2]
+    return bool((np.isclose(corners, 0) | np.isclose(corners, (width, height), atol=1.0)).any(axis=1).sum() > 1)
 
 
 def _faults_of_zone(seen: ZoneSeen, image: Image) -> list[PageReason]:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.document.mrz import MachineReadableZone, Standing, read_zone
-from visavis.document.page.characters import PITCH_PX, WIDTH_PX, Floats, LineReader, Row, straightened
+from visavis.document.page.characters import PITCH_PX, WIDTH_PX, Floats, LineReader, Picture, Row, straightened
 from visavis.document.page.locate import Block, Line
 
 _LENGTHS = {3: (30,), 2: (44, 36)}
@@ -20,19 +21,27 @@ _APART = (1.67, 2.5)
 """Distances of lines, in characters: on cards of the size TD1, and elsewhere (ICAO Doc 9303, parts 4 to 7)."""
 _BEYOND_MAX = 3.0
 """Log odds of one more character beside a row's first or last: with it, the row is none of a format's, or was misread."""
+_ALL_SURE = 0.97
+"""Share of sure characters from which that does not count: edges and figures of holograms are taken for an I or an L."""
+_OFF, _TOLD_MIN, _CENTRED, _CENTRINGS = 0.3, 8, 0.9, 3
+"""Steps up and down, in distances of characters, at which a line is looked for that is seen badly; how many characters must tell;
+which share of sure ones suffices; and how often it is looked for."""
 _OWN_MIN = 15
 """Characters from which a line's own distances are told from those of the best line."""
 _READINGS_MAX = 3
+"""Choices of lines and formats that are read, the best ones first."""
 _WORTH_MIN = 12.0
 """How much a first look must find: about as many sure characters."""
+_TRIED, _HINT = 4, 3.0
+"""After so many distances in vain, no other is tried: print of a zone shows so many sure characters at a wrong one too."""
 _WORTH_ENOUGH = 0.85
 """Which share of a line's characters must be sure to look no further."""
 _PLACES = WIDTH_PX // PITCH_PX
 """How many characters a picture has room for: those of the longest line, and a few on either side."""
 _LINE_SCORE_MIN = -0.35
-"""The same of a line from which it is taken for read."""
-_SCORE_MIN = -0.5
-"""Mean log likelihood of characters from which a zone is told whose check digits do not hold."""
+"""Mean log probability of a line's characters from which it is taken for read."""
+_SURE_MIN = 0.8
+"""Share of sure characters from which a zone is told whose check digits do not hold."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -53,9 +62,9 @@ class ZoneSeen:
         return "<ZoneSeen>"
 
     @property
-    def score(self) -> float:
-        """Mean log likelihood of its characters; 0 is certain."""
-        return float(np.mean([row.score for row in self.rows]))
+    def sure(self) -> float:
+        """The share of its characters that are sure, to within their unevenness."""
+        return sum(row.worth for row in self.rows) / sum(len(row.places) for row in self.rows)
 
     @property
     def legible(self) -> bool:
@@ -71,23 +80,29 @@ class ZoneSeen:
         fields = (zone.document_number, zone.birth_date, zone.expiry_date)
         return all(field.standing is Standing.CHECKED for field in fields)
 
+    def overlaps(self, other: "ZoneSeen") -> bool:
+        """Whether both are about the same place."""
+        one, another = (np.concatenate(seen.middles) for seen in (self, other))
+        apart = float(np.hypot(*(one.mean(axis=0) - another.mean(axis=0))))
+        return apart < 0.25 * max(float(np.hypot(*np.ptp(points, axis=0))) for points in (one, another))
+
     def scaled(self, factor: float) -> "ZoneSeen":
         """In a picture that is so many times as large."""
         middles = tuple((points * np.float32(factor)) for points in self.middles)
         return replace(self, middles=middles, pitch=self.pitch * factor)
 
 
-def read_block(pixels: NDArray[np.uint8], block: Block, reader: LineReader, today: date) -> ZoneSeen | None:
+def read_block(picture: Picture, block: Block, reader: LineReader, today: date) -> ZoneSeen | None:
     """The zone that stands in a block; None where none does.
 
-    pixels: (H, W, 3) RGB, in whose coordinates the block is.
+    picture: in whose coordinates the block is.
     """
     best: ZoneSeen | None = None
-    for look in _first_looks(pixels, block, reader):
-        for seen in _readings(pixels, look, reader, today):
+    for look in _first_looks(picture, block, reader):
+        for seen in _readings(picture, look, reader, today):
             if seen.certain:
                 return seen
-            if best is None or (seen.zone is not None, seen.score) > (best.zone is not None, best.score):
+            if best is None or seen.sure > best.sure:
                 best = seen
     return best
 
@@ -101,14 +116,16 @@ class _Look:
     worth: float
 
 
-def _first_looks(pixels: NDArray[np.uint8], block: Block, reader: LineReader) -> list[_Look]:
+def _first_looks(picture: Picture, block: Block, reader: LineReader) -> list[_Look]:
     """Both directions, each at the pitch that shows the most; the better one first, and none that shows little."""
     looks = []
     for turned in (block, block.turned()):
         line = turned.longest
         best = _Look(turned, 0.0, 0.0)
-        for pitch in _pitches(line.length, block.pitch):
-            row = Row.counted(reader.columns(straightened(pixels, line, _evenly(-3 * pitch, pitch), pitch)))
+        for tried, pitch in enumerate(_pitches(line.length, block.pitch)):
+            if tried == _TRIED and best.worth < _HINT:
+                break
+            row = Row.counted(reader.columns(straightened(picture, line, _evenly(-3 * pitch, pitch), pitch)))
             if row.worth > best.worth:
                 best = _Look(turned, pitch * row.step, row.worth)
             if row.worth >= _WORTH_ENOUGH * line.length / pitch:
@@ -120,7 +137,10 @@ def _first_looks(pixels: NDArray[np.uint8], block: Block, reader: LineReader) ->
 def _pitches(length: float, marked: float) -> list[float]:
     """Distances of characters to try: those of a whole line, and those near what the marks say where it is not whole."""
     kept: list[float] = []
-    for pitch in (*(length / number for numbers in _LENGTHS.values() for number in numbers), *(marked * step for step in _STEPS)):
+    for pitch in (
+        *(length / number for numbers in _LENGTHS.values() for number in numbers),
+        *(marked * step for step in _STEPS),
+    ):
         if all(abs(pitch / other - 1) > 0.06 for other in kept):
             kept.append(pitch)
     return kept
@@ -133,25 +153,55 @@ def _evenly(start: float, pitch: float) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Grid:
-    """A line's picture in which characters stand evenly. along: (2 or 3,) polynomial from place to how far along the line."""
+    """A line's picture in which characters stand evenly.
+
+    along, off: polynomials from place to how far along the line it is, and how far off its middle (see `straightened`).
+    """
 
     line: Line
     along: NDArray[np.float64]
+    off: NDArray[np.float64]
     picture: NDArray[np.uint8]
     logs: Floats
 
     @classmethod
-    def of(cls, pixels: NDArray[np.uint8], line: Line, along: NDArray[np.float64], pitch: float, reader: LineReader) -> "_Grid":
-        """The line with characters where the polynomial says."""
+    def of(
+        cls,
+        picture: Picture,
+        line: Line,
+        along: NDArray[np.float64],
+        pitch: float,
+        reader: LineReader,
+        off: Sequence[float] = (0.0,),
+    ) -> "_Grid":
+        """The line with characters where the polynomials say."""
         place = (np.arange(WIDTH_PX) + 0.5) / PITCH_PX - 0.5
-        picture = straightened(pixels, line, np.polyval(along, place).astype(np.float32), pitch)
-        return cls(line, along, picture, reader.columns(picture))
+        where = np.polyval(along, place).astype(np.float32)
+        seen = straightened(picture, line, where, pitch, np.polyval(np.asarray(off), place).astype(np.float32))
+        return cls(line, along, np.asarray(off), seen, reader.columns(seen))
+
+    def centred(self, picture: Picture, pitch: float, reader: LineReader) -> "_Grid":
+        """The same, moved up and down to where characters are seen best; itself where that is not told."""
+        steps = (-2 * _OFF, -_OFF, 0.0, _OFF, 2 * _OFF)
+        shifted = [
+            _Grid.of(picture, self.line, self.along, pitch, reader, [*self.off[:-1], self.off[-1] + step])
+            for step in steps
+        ]
+        held = np.array([Row.held(grid.logs) for grid in shifted])
+        weight = np.exp(held - held.max(axis=0))
+        best = (weight * np.array(steps)[:, None]).sum(axis=0) / weight.sum(axis=0)
+        (told,) = np.nonzero(held.max(axis=0) > 0)
+        if len(told) < _TOLD_MIN:
+            return self
+        fit = np.polyfit(told, best[told], 2 if len(told) > 2 * _TOLD_MIN else 1)
+        off = np.polyadd(self.off, fit)
+        return _Grid.of(picture, self.line, self.along, pitch, reader, off.tolist())
 
 
-def _readings(pixels: NDArray[np.uint8], look: _Look, reader: LineReader, today: date) -> Iterator[ZoneSeen]:
+def _readings(picture: Picture, look: _Look, reader: LineReader, today: date) -> Iterator[ZoneSeen]:
     """What each two or three neighbouring lines are, in the format that fits best; the best ones first."""
     lines = _completed(look)
-    grids = _grids(pixels, lines, look.pitch, reader)
+    grids = _grids(picture, lines, look.pitch, reader)
     held = [Row.held(grid.logs) for grid in grids]
     options = []
     for which in _neighbours(lines, look.pitch):
@@ -161,7 +211,17 @@ def _readings(pixels: NDArray[np.uint8], look: _Look, reader: LineReader, today:
     options.sort(key=lambda option: -option[0])
     for _, starts, length, which in options[:_READINGS_MAX]:
         chosen = [grids[index] for index in which]
-        rows = [Row.placed(grid.logs, start, length) for grid, start in zip(chosen, starts, strict=True)]
+        rows = []
+        for index, start in enumerate(starts):
+            row, grid = Row.placed(chosen[index].logs, start, length), chosen[index]
+            if row.worth < _CENTRED * length:
+                grid = grid.centred(picture, look.pitch, reader)
+                near = range(max(0, start - 1), min(_PLACES - length, start + 1) + 1)
+                standing = Row.held(grid.logs)
+                again = Row.placed(grid.logs, max(near, key=partial(_gain, standing, length)), length)
+                if again.worth > row.worth:
+                    row, chosen[index] = again, grid
+            rows.append(row)
         seen = _seen(chosen, rows, look.pitch, today)
         beyond = max(
             float(held[index][side])
@@ -169,15 +229,15 @@ def _readings(pixels: NDArray[np.uint8], look: _Look, reader: LineReader, today:
             for side in (start - 1, start + length)
             if 0 <= side < _PLACES
         )
-        yield seen if beyond < _BEYOND_MAX else replace(seen, zone=None)
+        yield seen if beyond < _BEYOND_MAX or seen.sure > _ALL_SURE else replace(seen, zone=None)
 
 
 def _starts(gains: Sequence[Sequence[float]]) -> tuple[float, tuple[int, ...]]:
-    """How much the lines hold together at best, and where each starts then: seen obliquely, the next one may start a place off."""
-    best = -np.inf, (0,)
+    """How much the lines hold at best, and where each starts then: seen obliquely, the next one may start a place off."""
+    best: tuple[float, tuple[int, ...]] = -np.inf, ()
     for start in range(len(gains[0])):
         near = range(max(0, start - 1), min(len(gains[0]), start + 2))
-        found = [max(near, key=lambda each, line=line: line[each] - 0.5 * abs(each - start)) for line in gains]
+        found = [max((line[each] - 0.5 * abs(each - start), each) for each in near)[1] for line in gains]
         gain = sum(line[each] for line, each in zip(gains, found, strict=True))
         if gain > best[0]:
             best = gain, tuple(found)
@@ -189,7 +249,9 @@ def _completed(look: _Look) -> list[Line]:
     lines = list(look.block.lines)
     if len(lines) == 1:
         steps = [step * look.pitch for apart in _APART for step in (-2 * apart, -apart, apart, 2 * apart)]
-        return sorted([lines[0], *(lines[0].beside(step) for step in steps)], key=lambda line: lines[0].seen(line.middle)[1])
+        return sorted(
+            [lines[0], *(lines[0].beside(step) for step in steps)], key=lambda line: lines[0].seen(line.middle)[1]
+        )
     first, last = (one.seen(other.middle)[1] for one, other in ((lines[0], lines[1]), (lines[-2], lines[-1])))
     return [lines[0].beside(-first), *lines, lines[-1].beside(last)]
 
@@ -212,44 +274,53 @@ def _gain(held: Floats, length: int, start: int) -> float:
     return float(inside - 0.5 * (np.maximum(held, 0).sum() - np.maximum(held[start : start + length], 0).sum()))
 
 
-def _grids(pixels: NDArray[np.uint8], lines: Sequence[Line], pitch: float, reader: LineReader) -> list[_Grid]:
+def _grids(picture: Picture, lines: Sequence[Line], pitch: float, reader: LineReader) -> list[_Grid]:
     """The lines, each in a picture in which the same place is about the same column of the zone."""
     offsets = [lines[0].seen(line.start)[0] for line in lines]
     extent = min(offsets), max(lines[0].seen(line.end)[0] for line in lines)
     start = (sum(extent) - _PLACES * pitch) / 2
-    logs = [reader.columns(straightened(pixels, line, _evenly(start - offset, pitch), pitch)) for line, offset in zip(lines, offsets, strict=True)]
-    rows = [Row.counted(each) for each in logs]
+    rows = [
+        Row.counted(reader.columns(straightened(picture, line, _evenly(start - offset, pitch), pitch)))
+        for line, offset in zip(lines, offsets, strict=True)
+    ]
     master = max(rows, key=lambda row: row.worth)
-    curve = _curve(master, round(float(master.columns[0]) / PITCH_PX - 0.5))
+    curve = _curve(master)
     grids = []
     for line, offset in zip(lines, offsets, strict=True):
-        along = curve * (pitch / PITCH_PX)
-        along[-1] += start - offset
-        grid = _Grid.of(pixels, line, along, pitch, reader)
+        along = curve * pitch
+        along[-1] += start - offset + pitch / 2
+        grid = _Grid.of(picture, line, along, pitch, reader)
         row = Row.counted(grid.logs)
-        if len(row.columns) >= _OWN_MIN:  # its own distances, now that they are nearly known
-            own = _curve(row, round(float(row.columns[0]) / PITCH_PX - 0.5))
-            place = np.polyval(own, np.arange(_PLACES)) / PITCH_PX - 0.5
-            grid = _Grid.of(pixels, line, np.polyfit(np.arange(_PLACES), np.polyval(along, place), 2), pitch, reader)
+        for _ in range(_CENTRINGS):
+            if not _TOLD_MIN <= row.worth < _CENTRED * master.worth:
+                break
+            grid = grid.centred(picture, pitch, reader)
+            row = Row.counted(grid.logs)
+        if len(row.places) >= _OWN_MIN:  # its own distances, now that they are nearly known
+            own = np.polyval(_curve(row), np.arange(_PLACES))
+            fitted = np.polyfit(np.arange(_PLACES), np.polyval(along, own), 2)
+            grid = _Grid.of(picture, line, fitted, pitch, reader, grid.off.tolist())
         grids.append(grid)
     return grids
 
 
-def _curve(row: Row, first: int) -> NDArray[np.float64]:
-    """The polynomial from place to column, in pixels, through a row's characters, the first of which is in that place."""
-    count = len(row.columns)
-    degree = 0 if count < 5 else 1 if count < 15 else 2
-    sure = row.probability.max(axis=1) + 0.05
-    if degree == 0:
-        return np.array([PITCH_PX, float(row.columns[0]) - PITCH_PX * first])
-    return np.polyfit(first + np.arange(count), row.columns, degree, w=sure)
+def _curve(row: Row) -> NDArray[np.float64]:
+    """The polynomial from even places to those of a row's characters, the first of which is in the nearest one."""
+    first, count = round(float(row.places[0])), len(row.places)
+    if count < 5:
+        return np.array([1.0, float(row.places[0]) - first])
+    return np.polyfit(
+        first + np.arange(count), row.places, 1 if count < _OWN_MIN else 2, w=row.probability.max(axis=1) + 0.05
+    )
 
 
 def _seen(grids: Sequence[_Grid], rows: list[Row], pitch: float, today: date) -> ZoneSeen:
     zone = read_zone([row.candidates() for row in rows], today=today)
     middles = []
     for grid, row in zip(grids, rows, strict=True):
-        along = np.polyval(grid.along, row.columns / PITCH_PX - 0.5)
-        middles.append(np.array([grid.line.at(float(each)) for each in along], dtype=np.float32))
+        along = np.polyval(grid.along, row.middles)
+        off = np.polyval(grid.off, row.middles) * pitch
+        at = [grid.line.at(float(a), float(b)) for a, b in zip(along, off, strict=True)]
+        middles.append(np.array(at, dtype=np.float32))
     seen = ZoneSeen(zone, tuple(rows), tuple(middles), tuple(grid.picture for grid in grids), pitch)
-    return seen if seen.certain or seen.score >= _SCORE_MIN else replace(seen, zone=None)
+    return seen if seen.certain or seen.sure >= _SURE_MIN else replace(seen, zone=None)
