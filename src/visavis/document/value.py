@@ -72,7 +72,9 @@ class Document:
             return cls(tuple(pages), chip, chip.zone, chip.portrait)
         main = next((page for page in pages if page.zone is not None), None)
         if main is None or main.zone is None:
-            return cls(tuple(pages), None, None, next((each.portrait for each in pages if each.portrait is not None), None))
+            return cls(
+                tuple(pages), None, None, next((each.portrait for each in pages if each.portrait is not None), None)
+            )
         portrait = main.portrait
         if main.zone.format is MrzFormat.TD1:  # whose back may have a ghost image
             fronts = (page.portrait for page in pages if page.zone is None and page.portrait is not None)
