@@ -32,6 +32,8 @@ near it; and how much it may slope to where the zone says."""
 _FAINT, _NEARER = 4.0, 0.25
 """Steepness that is none, and how much less an edge counts that is as far off as any."""
 _SMALL_PX = 480
+_STEEPEST = (93, 85)
+"""Percentiles of steepness from which there are edges: more of them where the first ones make no page."""
 _EDGES_MAX = 22
 _OUTLINED_MIN = 0.62
 """Share of a quadrilateral's sides that must be edges."""
@@ -190,21 +192,30 @@ def page_by_edges(
     steep = np.hypot(across, down)
     channel = steep.argmax(axis=2)[..., None]
     slopes = [np.take_along_axis(each, channel, axis=2)[..., 0].astype(np.int16) for each in (across, down)]
-    upper = max(24.0, float(np.percentile(steep.max(axis=2), 93)))
-    edges = cv2.Canny(slopes[0], slopes[1], upper / 2.5, upper, L2gradient=True)
-    found = cv2.HoughLines(edges, 1, np.pi / 180, 32)
+    point = None if inside is None else np.array(inside) * scale
+    for share in _STEEPEST:
+        upper = max(24.0, float(np.percentile(steep.max(axis=2), share)))
+        edges = cv2.Canny(slopes[0], slopes[1], upper / 2.5, upper, L2gradient=True)
+        best = _by_edges(np.asarray(edges > 0), point, (longer_px[0] * scale, longer_px[1] * scale))
+        if best is not None:
+            return np.asarray(best / scale)
+    return None
+
+
+def _by_edges(
+    edges: NDArray[np.bool_], inside: NDArray[np.float64] | None, longer: tuple[float, float]
+) -> Corners | None:
+    found = cv2.HoughLines(edges.astype(np.uint8), 1, np.pi / 180, 32)
     if found is None:
         return None
     lines = _distinct(found.reshape(-1, found.shape[-1])[:, :2])
-    wide = cv2.dilate(edges, np.ones((3, 3), np.uint8)) > 0
-    point = None if inside is None else np.array(inside) * scale
-    bounds = longer_px[0] * scale, longer_px[1] * scale
-    best = _best(lines, wide, point, bounds)
-    if best is None and point is not None:  # the page of a face may be cut by the photo's border
+    wide = np.asarray(cv2.dilate(edges.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    best = _best(lines, wide, inside, longer)
+    if best is None and inside is not None:  # the page of a face may be cut by the photo's border
         height, width = wide.shape
         border = [(0.0, 0.0), (float(width), 0.0), (0.0, np.pi / 2), (float(height), np.pi / 2)]
-        best = _best([*lines, *border], wide, point, bounds)
-    return None if best is None else best / scale
+        best = _best([*lines, *border], wide, inside, longer)
+    return best
 
 
 def _best(

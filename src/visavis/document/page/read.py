@@ -33,8 +33,6 @@ _OUTSIDE = 0.03
 """How far a corner is outside the photo where the page is cut, as a share of the page's width."""
 _FACE_ON_PAGE = (0.07, 0.3)
 """Width of a face over the longer side of the page that it is printed on."""
-_LEGIBLE = 0.5
-"""Share of sure characters from which a block is taken for a zone that does not read, and not for other print."""
 _LONG = 22.0
 """Length of a line that is likely one of a zone, in characters."""
 _FILLS = 0.6
@@ -69,7 +67,7 @@ class PageReader:
     def _zones(self, photo: Photo, today: date) -> tuple[list[ZoneSeen], Image, list[Block]]:
         """The zones that read, no two of one place; where none does, the best of the others, if any. And the blocks tried.
 
-        All are in pixels of the image that is returned. A search that finds a certain zone is the last one.
+        All are in pixels of the image that is returned. A search that finds a zone which reads is the last one.
         """
         image = photo.decode(_DECODED_PX)
         grey = np.asarray(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
@@ -82,7 +80,7 @@ class PageReader:
                 block = found.scaled(finer)
                 if len(tried) == _BLOCKS_MAX or any(_same(block, other) for other in tried):
                     continue
-                if any(zone.certain for zone in seen) and (
+                if any(zone.certain or zone.read for zone in seen) and (
                     len(block.lines) < 2 or block.longest.length < _LONG * block.pitch
                 ):
                     continue  # no second document
@@ -95,7 +93,7 @@ class PageReader:
                 zone = read_block(picture, block, self._reader, today)
                 if zone is not None:
                     seen.append(zone)
-            if any(zone.certain for zone in seen):
+            if any(zone.certain or zone.read for zone in seen):
                 break
         seen.sort(key=lambda zone: (zone.certain, zone.sure), reverse=True)
         reading: list[ZoneSeen] = []
@@ -122,7 +120,7 @@ class PageReader:
 
     def _without_zone(self, image: Image, zones: Sequence[ZoneSeen], blocks: Sequence[Block]) -> Page:
         """A page that has no zone, as the front of a card, or whose zone does not read."""
-        zone = next((each for each in zones if each.sure > _LEGIBLE), None)
+        zone = next((each for each in zones if each.like_zone), None)
         reasons = [PageReason.TOO_DARK] if faults.dark(image.pixels) else []
         if zone is not None:
             reasons += _faults_of_zone(zone, image)
@@ -165,10 +163,11 @@ class PageReader:
         if corners is None:
             return None, None
         corners = _upright(corners, None if face is None else face.landmarks_px[1] - face.landmarks_px[0])
-        portrait = (
-            self._portrait(straight(upright, corners, *page_size_px(corners, _CARD))) if face is not None else None
-        )
-        return _turned_back(corners, turns, image.pixels.shape), portrait
+        for either in (corners, np.roll(corners, 2, axis=0)):
+            portrait = self._portrait(straight(upright, either, *page_size_px(either, _CARD)))
+            if portrait is not None:
+                return _turned_back(either, turns, image.pixels.shape), portrait
+        return _turned_back(corners, turns, image.pixels.shape), None
 
     def _upright_face(self, image: Image) -> tuple[int, Face | None]:
         """By how many quarters to turn the image anticlockwise for its surest face to be upright, and that face then."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -40,6 +39,8 @@ _PLACES = WIDTH_PX // PITCH_PX
 """How many characters a picture has room for: those of the longest line, and a few on either side."""
 _LINE_SCORE_MIN = -0.35
 """Mean log probability of a line's characters from which it is taken for read."""
+_LIKE_ZONE = 0.5
+"""Share of a line's characters that are sure in a zone, though it may not read."""
 _SURE_MIN = 0.8
 """Share of sure characters from which a zone is told whose check digits do not hold."""
 
@@ -65,6 +66,16 @@ class ZoneSeen:
     def sure(self) -> float:
         """The share of its characters that are sure, to within their unevenness."""
         return sum(row.worth for row in self.rows) / sum(len(row.places) for row in self.rows)
+
+    @property
+    def read(self) -> bool:
+        """Whether it is a zone whose characters are sure, so that nothing else needs to be tried."""
+        return self.zone is not None and self.sure > _ALL_SURE
+
+    @property
+    def like_zone(self) -> bool:
+        """Whether so many characters of each line are sure that it is a zone, though it may not read, and no other print."""
+        return all(row.worth > _LIKE_ZONE * len(row.places) for row in self.rows)
 
     @property
     def legible(self) -> bool:
@@ -104,6 +115,8 @@ def read_block(picture: Picture, block: Block, reader: LineReader, today: date) 
                 return seen
             if best is None or seen.sure > best.sure:
                 best = seen
+        if best is not None and best.read:
+            break
     return best
 
 
@@ -182,11 +195,9 @@ class _Grid:
 
     def centred(self, picture: Picture, pitch: float, reader: LineReader) -> "_Grid":
         """The same, moved up and down to where characters are seen best; itself where that is not told."""
-        steps = (-2 * _OFF, -_OFF, 0.0, _OFF, 2 * _OFF)
-        shifted = [
-            _Grid.of(picture, self.line, self.along, pitch, reader, [*self.off[:-1], self.off[-1] + step])
-            for step in steps
-        ]
+        steps = (0.0, -2 * _OFF, -_OFF, _OFF, 2 * _OFF)
+        moved = ([*self.off[:-1], self.off[-1] + step] for step in steps[1:])
+        shifted = [self, *(_Grid.of(picture, self.line, self.along, pitch, reader, off) for off in moved)]
         held = np.array([Row.held(grid.logs) for grid in shifted])
         weight = np.exp(held - held.max(axis=0))
         best = (weight * np.array(steps)[:, None]).sum(axis=0) / weight.sum(axis=0)
@@ -202,34 +213,64 @@ def _readings(picture: Picture, look: _Look, reader: LineReader, today: date) ->
     """What each two or three neighbouring lines are, in the format that fits best; the best ones first."""
     lines = _completed(look)
     grids = _grids(picture, lines, look.pitch, reader)
-    held = [Row.held(grid.logs) for grid in grids]
-    options = []
-    for which in _neighbours(lines, look.pitch):
-        for length in _LENGTHS[len(which)]:
-            gains = [[_gain(held[index], length, start) for start in range(_PLACES - length + 1)] for index in which]
-            options.append((*_starts(gains), length, which))
-    options.sort(key=lambda option: -option[0])
-    for _, starts, length, which in options[:_READINGS_MAX]:
-        chosen = [grids[index] for index in which]
-        rows = []
-        for index, start in enumerate(starts):
-            row, grid = Row.placed(chosen[index].logs, start, length), chosen[index]
-            if row.worth < _CENTRED * length:
-                grid = grid.centred(picture, look.pitch, reader)
-                near = range(max(0, start - 1), min(_PLACES - length, start + 1) + 1)
-                standing = Row.held(grid.logs)
-                again = Row.placed(grid.logs, max(near, key=partial(_gain, standing, length)), length)
-                if again.worth > row.worth:
-                    row, chosen[index] = again, grid
-            rows.append(row)
-        seen = _seen(chosen, rows, look.pitch, today)
-        beyond = max(
-            float(held[index][side])
-            for index, start in zip(which, starts, strict=True)
-            for side in (start - 1, start + length)
+    options = [
+        _Placed.best([grids[index] for index in which], length)
+        for which in _neighbours(lines, look.pitch)
+        for length in _LENGTHS[len(which)]
+    ]
+    options.sort(key=lambda option: -option.gain)
+    for option in options[:_READINGS_MAX]:
+        if option.gain <= 0.5 * options[0].gain:
+            break
+        placed = option
+        for _ in range(_CENTRINGS):
+            rows = placed.rows
+            poor = [row.worth < _CENTRED * placed.length for row in rows]
+            if not any(poor) or sum(row.worth for row in rows) < _WORTH_MIN * len(rows):
+                break
+            moved = [
+                grid.centred(picture, look.pitch, reader) if is_poor else grid
+                for grid, is_poor in zip(placed.grids, poor, strict=True)
+            ]
+            again = _Placed.best(moved, placed.length)
+            if sum(row.worth for row in again.rows) <= sum(row.worth for row in rows):
+                break
+            placed = again
+        seen = _seen(placed.grids, placed.rows, look.pitch, today)
+        yield seen if placed.beyond < _BEYOND_MAX or seen.sure > _ALL_SURE else replace(seen, zone=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Placed:
+    """Lines of so many characters, where each starts, and how well characters stand in these places and in no others."""
+
+    grids: Sequence[_Grid]
+    length: int
+    starts: tuple[int, ...]
+    gain: float
+
+    @classmethod
+    def best(cls, grids: Sequence[_Grid], length: int) -> "_Placed":
+        """Where they stand best."""
+        held = [Row.held(grid.logs) for grid in grids]
+        gains = [[_gain(line, length, start) for start in range(_PLACES - length + 1)] for line in held]
+        gain, starts = _starts(gains)
+        return cls(grids, length, starts, gain)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Of each line its characters."""
+        return [Row.placed(grid.logs, start, self.length) for grid, start in zip(self.grids, self.starts, strict=True)]
+
+    @property
+    def beyond(self) -> float:
+        """Log odds of the likeliest character just before or after one of the lines."""
+        return max(
+            float(Row.held(grid.logs)[side])
+            for grid, start in zip(self.grids, self.starts, strict=True)
+            for side in (start - 1, start + self.length)
             if 0 <= side < _PLACES
         )
-        yield seen if beyond < _BEYOND_MAX or seen.sure > _ALL_SURE else replace(seen, zone=None)
 
 
 def _starts(gains: Sequence[Sequence[float]]) -> tuple[float, tuple[int, ...]]:
