@@ -46,8 +46,7 @@ def off(found: NDArray[np.floating], corners: NDArray[np.float32]) -> float:
 
 
 class TestByZone:
-    @pytest.mark.parametrize("mrz_format", list(MrzFormat))
-    @pytest.mark.parametrize("turn_deg", [0, 130, 255])
+    @pytest.mark.parametrize(("mrz_format", "turn_deg"), [*zip(MrzFormat, (0, 130, 255, 40, 300), strict=True)])
     def test_all_corners_to_within_a_hundredth_where_edges_are_seen(
         self, mrz_format: MrzFormat, turn_deg: float
     ) -> None:
@@ -76,8 +75,7 @@ class TestByZone:
 
 
 class TestByEdges:
-    @pytest.mark.parametrize("turn_deg", [0, 20, 65, 110])
-    @pytest.mark.parametrize("width_px", [400, 1000])
+    @pytest.mark.parametrize(("turn_deg", "width_px"), [(0, 400), (20, 1000), (65, 1000), (110, 400)])
     def test_a_page_on_a_table(self, turn_deg: float, width_px: float) -> None:
         photo, corners = laid(blank(MrzFormat.TD1), table(), turn_deg=turn_deg, tilt=0.03, width_px=width_px)
         found = page_by_edges(photo)

@@ -51,8 +51,7 @@ def off(page: Page, corners: NDArray[np.float32]) -> float:
 
 
 class TestWhole:
-    @pytest.mark.parametrize("mrz_format", list(MrzFormat))
-    @pytest.mark.parametrize("turn_deg", [0, 155])
+    @pytest.mark.parametrize(("mrz_format", "turn_deg"), [*zip(MrzFormat, (0, 155, 0, 155, 20), strict=True)])
     def test_each_format_is_read_to_the_last_character(
         self, reader: PageReader, mrz_format: MrzFormat, turn_deg: float
     ) -> None:
@@ -67,7 +66,7 @@ class TestWhole:
         assert page.reasons == ((R.NO_PORTRAIT,) if mrz_format is MrzFormat.TD1 else ())
         assert off(page, corners) < 0.03
 
-    @pytest.mark.parametrize("turn_deg", [45, 90, 180, 270, 338])
+    @pytest.mark.parametrize("turn_deg", [45, 180, 270])
     def test_at_any_turn(self, reader: PageReader, turn_deg: float) -> None:
         specimen = drawn(MrzFormat.TD3)
         photo, corners = laid(specimen.images[0], table(), turn_deg=turn_deg)
@@ -200,7 +199,7 @@ class TestReasons:
         assert (page.zone and page.zone.lines, page.portrait) == (specimen.lines, None)
         assert page.reasons == (R.NO_PORTRAIT,)
 
-    @pytest.mark.parametrize("hidden", range(3, 44, 8))
+    @pytest.mark.parametrize("hidden", [3, 19, 42])
     def test_a_hidden_character_is_never_confirmed_as_another(self, reader: PageReader, hidden: int) -> None:
         specimen = drawn(MrzFormat.TD3)
         left, upper, right, lower = specimen.zone_box_px

@@ -324,8 +324,8 @@ def _grids(picture: Picture, lines: Sequence[Line], pitch: float, reader: LineRe
         Row.counted(reader.columns(straightened(picture, line, _evenly(start - offset, pitch), pitch)))
         for line, offset in zip(lines, offsets, strict=True)
     ]
-    master = max(rows, key=lambda row: row.worth)
-    curve = _curve(master)
+    curve = _curve(max(rows, key=lambda row: row.worth))
+    enough = _CENTRED * max(row.worth for row in rows)
     grids = []
     for line, offset in zip(lines, offsets, strict=True):
         along = curve * pitch
@@ -333,7 +333,7 @@ def _grids(picture: Picture, lines: Sequence[Line], pitch: float, reader: LineRe
         grid = _Grid.of(picture, line, along, pitch, reader)
         row = Row.counted(grid.logs)
         for _ in range(_CENTRINGS):
-            if not _TOLD_MIN <= row.worth < _CENTRED * master.worth:
+            if not _TOLD_MIN <= row.worth < enough:
                 break
             grid = grid.centred(picture, pitch, reader)
             row = Row.counted(grid.logs)
