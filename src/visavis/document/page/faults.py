@@ -17,6 +17,8 @@ _DETAIL = 0.2
 """Detail that print must show, in distances of characters: about the width of a stroke."""
 _PITCH_OF_PAGE = 0.02
 """Distance of characters over the width of a page, at least."""
+_DETAIL_PX = 3.0
+"""Width of that detail in the picture in which it is looked for, at most: a larger picture is made smaller."""
 _BRIGHT, _FLAT = 150, 45
 """A character is hidden by light whose place has nothing darker than this, and no more contrast."""
 _BLURRED = 0.27
@@ -52,7 +54,12 @@ def blurred_page(picture: NDArray[np.uint8], width_px: float) -> bool:
 
 def keeps(picture: NDArray[np.uint8], detail_px: float) -> float:
     """How curved the most curved places are after blurring, over before, 0..1."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    if detail_px > _DETAIL_PX:
+        scale = _DETAIL_PX / detail_px
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        detail_px = _DETAIL_PX
+    grey = grey.astype(np.float32)
     sharp = cv2.GaussianBlur(grey, (0, 0), max(0.3, 0.37 * detail_px))  # noise is curved too
     soft = cv2.GaussianBlur(grey, (0, 0), detail_px)
     before, after = (np.percentile(np.abs(cv2.Laplacian(each, cv2.CV_32F)), 99.5) for each in (sharp, soft))

@@ -62,7 +62,7 @@ class PageReader:
             return Page((PageReason.SEVERAL_DOCUMENTS,))
         if zones and zones[0].zone is not None:
             return self._with_zone(image, zones[0], LAYOUTS[zones[0].zone.format])
-        return self._without_zone(image, zones, blocks)
+        return self._without_zone(photo.decode(_DECODED_PX), image, zones, blocks)
 
     def _zones(self, photo: Photo, today: date) -> tuple[list[ZoneSeen], Image, list[Block]]:
         """The zones that read, no two of one place; where none does, the best of the others, if any. And the blocks tried.
@@ -118,14 +118,17 @@ class PageReader:
             reasons.append(PageReason.NO_PORTRAIT)
         return _page(reasons, seen, portrait, corners, image)
 
-    def _without_zone(self, image: Image, zones: Sequence[ZoneSeen], blocks: Sequence[Block]) -> Page:
-        """A page that has no zone, as the front of a card, or whose zone does not read."""
+    def _without_zone(self, image: Image, searched: Image, zones: Sequence[ZoneSeen], blocks: Sequence[Block]) -> Page:
+        """A page that has no zone, as the front of a card, or whose zone does not read.
+
+        zones, blocks: in pixels of the image that was searched, which may be a finer one than is needed here.
+        """
         zone = next((each for each in zones if each.like_zone), None)
         reasons = [PageReason.TOO_DARK] if faults.dark(image.pixels) else []
         if zone is not None:
-            reasons += _faults_of_zone(zone, image)
+            reasons += _faults_of_zone(zone, searched)
         marked = [block for block in blocks if len(block.lines) > 1 and block.longest.length > _LONG * block.pitch]
-        if any(block.pitch * image.reduction < faults.PITCH_MIN_PX for block in marked):
+        if any(block.pitch * searched.reduction < faults.PITCH_MIN_PX for block in marked):
             reasons.append(PageReason.TOO_SMALL)
         corners, portrait = self._by_edges(image)
         if corners is not None:
