@@ -118,7 +118,7 @@ def rapidocr() -> tuple[Callable[[Path], list[str]], Callable[[Path], str]]:
     allowed = [0, *(characters.index(each) for each in ALPHABET)]
 
     def line(path: Path) -> str:
-        picture = cv2.imread(str(path))
+        picture = np.asarray(cv2.imread(str(path)))
         batch = recogniser.resize_norm_img(picture, picture.shape[1] / picture.shape[0])[None]
         best = recogniser.session(batch)[0][:, allowed].argmax(axis=1)
         kept = best[np.append(True, best[1:] != best[:-1])]
