@@ -119,6 +119,15 @@ class TestPage:
         report = judged(Document.of([page()]), authenticity=Authenticity.PRESENCE_NOT_PROVEN)
         assert report.authenticity == Finding(LinkStatus.FAILED, ("chip_required",))
 
+    def test_of_what_is_no_document_nothing_is_said(self) -> None:
+        report = judged(Document.of([page(PageReason.NO_DOCUMENT, zone=None, portrait=False)]))
+        assert report.authenticity == NOT_CHECKED
+        assert weakest(report) is Link.READING
+
+    def test_there_must_be_something(self) -> None:
+        with pytest.raises(ValueError, match="from its chip"):
+            Document.of([])
+
 
 class TestChip:
     def test_its_files_alone_may_be_a_copy(self) -> None:

@@ -181,6 +181,8 @@ def _authenticity(document: Document, terms: DocumentTerms) -> Finding:
     if not verdict.reaches(terms.authenticity):
         lacking = CHIP_REQUIRED if verdict is Authenticity.PAGE_ONLY else PRESENCE_REQUIRED
         return Finding(LinkStatus.FAILED, (lacking,))
+    if document.chip is None and document.zone is None:  # it may be no document
+        return Finding(LinkStatus.NOT_CHECKED)
     return Finding(LinkStatus.PASSED, document.notes)
 
 

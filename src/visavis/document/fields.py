@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
-from visavis.document.chip import Chip, Name
+from visavis.document.chip import Name
 from visavis.document.mrz import Field, Standing
 from visavis.document.value import Authenticity, Document
 from visavis.errors import InputInvalid
@@ -31,6 +32,8 @@ PRINTED = (
 DETAILS = ("full_name", "other_names", "personal_number", "birth_place", "address", "issuing_authority", "issue_date")
 """Those that a chip may hold besides (DG11, DG12), in the holder's own script. Names are written given names first."""
 FIELDS = frozenset({*PRINTED, *DETAILS})
+_ISSUING = ("issuing_authority", "issue_date")
+_CALLED = {"full_name": "name", "issuing_authority": "authority"}
 _OVER = re.compile(r"over_([1-9][0-9]?|1[01][0-9]|120)")
 
 
@@ -80,37 +83,35 @@ def _said(document: Document, name: str, today: date) -> Said:
         value = _age(date.fromisoformat(str(birth.value)), today) >= int(over[1]) if whole else None
         return Said(value, birth.standing)
     if name in DETAILS:
-        return Said(None if document.chip is None else _detail(document.chip, name), _of_chip(document))
+        return _detail(document, name)
     field: Field | None = None if document.zone is None else getattr(document.zone, name)
     if field is None:
         return Said(None, FieldStanding.UNCHECKED)
-    plain = field.value.isoformat() if isinstance(field.value, date) else field.value
-    if document.chip is not None:
-        return Said(plain, _of_chip(document, field.standing))
-    return Said(plain, FieldStanding(field.standing.value))
+    chip = document.chip is not None
+    return Said(
+        _plain(field.value), _of_chip(document, field.standing) if chip else FieldStanding(field.standing.value)
+    )
 
 
-def _detail(chip: Chip, name: str) -> str | tuple[str, ...] | None:
-    details, issuing = chip.details, chip.issuing
-    match name:
-        case "issuing_authority":
-            return None if issuing is None else issuing.authority
-        case "issue_date":
-            return None if issuing is None or issuing.issue_date is None else issuing.issue_date.isoformat()
-    if details is None:
-        return None
-    match name:
-        case "full_name":
-            return None if details.name is None else _written(details.name)
-        case "other_names":
-            return tuple(map(_written, details.other_names)) or None
-        case "birth_place" | "address":
-            return tuple(getattr(details, name)) or None
-    return details.personal_number
+def _detail(document: Document, name: str) -> Said:
+    """Of a group that was not read nothing is known, and so nothing is signed: it may have been left out."""
+    group = document.chip and (document.chip.issuing if name in _ISSUING else document.chip.details)
+    standing = _of_chip(document)
+    if group is None:
+        return Said(None, FieldStanding.UNCHECKED if standing is FieldStanding.SIGNED else standing)
+    return Said(_plain(getattr(group, _CALLED.get(name, name))), standing)
 
 
-def _written(name: Name) -> str:
-    return f"{name.given_names} {name.surname}".strip()
+def _plain(value: Any) -> Any:
+    """A text, a date, a name, or several of them, as they are written; None where there are none."""
+    match value:
+        case tuple():
+            return tuple(map(_plain, value)) or None
+        case date():
+            return value.isoformat()
+        case Name():
+            return f"{value.given_names} {value.surname}".strip()
+    return value
 
 
 def _of_chip(document: Document, standing: Standing = Standing.UNCHECKED) -> FieldStanding:

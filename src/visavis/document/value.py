@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.document.chip import Chip
-from visavis.document.mrz import MachineReadableZone, MrzFormat, Standing
+from visavis.document.mrz import Field, MachineReadableZone, MrzFormat, Standing
 from visavis.document.page import Page, PageReason
 
 
@@ -66,8 +66,11 @@ class Document:
     def of(cls, pages: Sequence[Page], chip: Chip | None = None) -> "Document":
         """The document that photos of its sides and the files of its chip are of.
 
-        Zone and portrait are of one photo, but of cards of the size TD1, which have them on two sides.
+        Zone and portrait are of one photo, but of cards of the size TD1, which have them on two sides. Raises ValueError for
+        neither pages nor chip.
         """
+        if chip is None and not pages:
+            raise ValueError("a document is known from photos of its pages, or from its chip")
         if chip is not None:
             return cls(tuple(pages), chip, chip.zone, chip.portrait)
         main = next((page for page in pages if page.zone is not None), None)
@@ -159,7 +162,7 @@ class Document:
         if self.chip is None or self.zone is None:
             return False
         return any(
-            one.standing is Standing.CHECKED and one.value != getattr(self.zone, name).value
+            one.standing is Standing.CHECKED and _printed(one) != _printed(getattr(self.zone, name))
             for zone in zones
             for name in _COMPARED
             for one in (getattr(zone, name),)
@@ -171,3 +174,8 @@ class Document:
             return None
         until = self.zone.expiry_date.value
         return until < today if isinstance(until, date) else False
+
+
+def _printed(field: Field) -> str | None:
+    """A value as it is printed: of years two digits, since the chip may know a century that the page does not tell."""
+    return f"{field.value:%y%m%d}" if isinstance(field.value, date) else field.value

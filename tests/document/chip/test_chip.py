@@ -4,16 +4,24 @@ from datetime import date
 
 import pytest
 
-from tests.document.chip.issued import issued
+from tests.document.chip.issued import ZONE, issued
 from tests.document.chip.pki import NOW, Authority
 from tests.document.chip.simulated_chip import SimulatedChip
-from tests.document.chip.writing import com, dg11
-from visavis.document import Authenticity, Document
-from visavis.document.chip import FILE_BYTES_MAX, Presence, PresenceChallenge, Trust, is_chip_file, read_chip
-from visavis.document.mrz import Standing
+from tests.document.chip.writing import com, dg1, dg11
+from visavis.decision import DocumentTerms, judge_document
+from visavis.document import Authenticity, Document, FieldStanding, fields_of
+from visavis.document.chip import FILE_BYTES_MAX, Chip, Presence, PresenceChallenge, Trust, is_chip_file, read_chip
+from visavis.document.mrz import Standing, check_digit, read_zone, split_zone
+from visavis.document.page import Page
 from visavis.errors import ChipIncomplete, ChipMalformed
 
 CHALLENGE = PresenceChallenge(bytes(range(32)))
+
+
+def signed(groups: dict[int, bytes]) -> Chip:
+    """A chip with these groups in place of Anna's, as another authority has signed it."""
+    authority, groups = Authority.make(country="UT"), issued().groups | groups
+    return read_chip([authority.signer().sod(groups), *groups.values()], trust=authority.trust(), now=NOW)
 
 
 class TestFiles:
@@ -42,7 +50,7 @@ class TestFiles:
         with pytest.raises(ChipIncomplete, match=r"EF\.SOD"):
             issued().read(list(issued().groups.values()))
 
-    @pytest.mark.parametrize("stray", [b"", b"\0", b"\xff\xd8\xff", b"Hello"])
+    @pytest.mark.parametrize("stray", [b"", b"\0", b"\xff\xd8\xff", b"Hello", b"hello", b"\x61"])
     def test_what_is_no_file_of_a_chip(self, stray: bytes) -> None:
         assert not is_chip_file(stray)
         with pytest.raises(ChipMalformed):
@@ -63,23 +71,64 @@ class TestFiles:
         assert "com_differs" in issued().read(files).notes
         assert "com_differs" not in issued().read().notes
 
+    @pytest.mark.parametrize("unsigned", [b"\x60\0", com(b"\x61\x61"), com(b"\x61\x77")])
+    def test_a_com_that_is_not_as_specified_is_no_reason_to_refuse_a_chip(self, unsigned: bytes) -> None:
+        chip = issued().read([unsigned, *issued().files()[1:]])
+        assert chip.reasons == ()
+        assert "com_differs" in chip.notes
+
     @pytest.mark.parametrize(
         ("told", "year", "differ"), [(b"19740812", 1974, False), (b"18740812", 1874, False), (b"19740813", 1974, True)]
     )
     def test_the_century_of_birth_is_that_of_dg11(self, told: bytes, year: int, differ: bool) -> None:
-        groups = issued().groups | {11: dg11(birth_date=told)}
-        authority = Authority.make(country="UT")
-        chip = read_chip([authority.signer().sod(groups), *groups.values()], trust=authority.trust(), now=NOW)
+        chip = signed({11: dg11(birth_date=told)})
         assert chip.zone is not None
         assert chip.zone.birth_date.value == date(year, 8, 12)
         assert (chip.zone.birth_date.standing is Standing.FAILED) == ("birth_dates_differ" in chip.notes) == differ
 
     def test_details_that_are_not_as_specified_are_noted(self) -> None:
-        groups = issued().groups | {11: b"\x6b\x03\x5f\x0e\x00"}
-        authority = Authority.make(country="UT")
-        chip = read_chip([authority.signer().sod(groups), *groups.values()], trust=authority.trust(), now=NOW)
+        chip = signed({11: b"\x6b\x03\x5f\x0e\x00"})
         assert chip.reasons == ()
         assert "details_unreadable" in chip.notes
+
+    def test_what_was_not_given_is_not_signed(self) -> None:
+        document = Document.of([], issued().read(issued().files(11)))
+        names = ("address", "full_name", "issuing_authority", "issue_date")
+        standings = [said.standing for said in fields_of(document, names, today=NOW.date()).values()]
+        assert standings == [FieldStanding.UNCHECKED] * 2 + [FieldStanding.SIGNED] * 2
+
+    @pytest.mark.parametrize("digit", "0123456789")
+    def test_nothing_in_its_zone_is_repaired(self, digit: str) -> None:
+        chip = signed({1: dg1(ZONE[:63] + digit + ZONE[64:])})
+        assert chip.zone is not None
+        assert "".join(chip.zone.lines) == ZONE[:63] + digit + ZONE[64:]
+        right = digit == ZONE[63]
+        said = fields_of(Document.of([], chip), ["birth_date", "over_18"], today=NOW.date())
+        assert said["birth_date"].standing is (FieldStanding.SIGNED if right else FieldStanding.FAILED)
+        assert said["over_18"].value is (True if right else None)
+
+    def test_a_number_that_ends_in_k_is_no_filler(self) -> None:
+        number = "AB12345K<"
+        zone = ZONE[:44] + number + check_digit(number) + ZONE[54:]
+        held = zone[44:54] + zone[57:64] + zone[65:87]
+        chip = signed({1: dg1(zone[:87] + check_digit(held))})
+        assert judge_document(Document.of([], chip), DocumentTerms(), today=NOW.date()).holds
+
+    def test_a_name_is_told_as_it_was_signed(self) -> None:
+        chip = signed({1: dg1("P<UTOERIKSSON<<ANNA<K".ljust(44, "<") + ZONE[44:])})
+        assert chip.zone is not None
+        assert chip.zone.given_names.value == "ANNA K"
+
+    def test_the_century_that_a_page_does_not_tell_is_no_difference(self) -> None:
+        chip = signed({11: dg11(birth_date=b"18740812")})
+        page = Page((), read_zone(split_zone(ZONE), today=NOW.date()), None)
+        assert Document.of([page], chip).authenticity is Authenticity.PRESENCE_NOT_PROVEN
+        assert chip.zone is not None
+        assert chip.zone.birth_date.value == date(1874, 8, 12)
+
+    def test_a_time_without_a_zone_is_none(self) -> None:
+        with pytest.raises(ValueError, match="time zone"):
+            read_chip(issued().files(), trust=issued().trust, now=NOW.replace(tzinfo=None))
 
     def test_files_are_bounded(self) -> None:
         with pytest.raises(ChipMalformed):

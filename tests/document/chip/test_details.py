@@ -145,10 +145,10 @@ class TestDetails:
 class TestIssuing:
     def test_everything_that_is_read(self) -> None:
         data = dg12(authority="UNITED STATES OF AMERICA", issue_date=b"20020531", endorsements="None.\nSee page 3.")
-        assert read_issuing(data) == Issuing("UNITED STATES OF AMERICA", date(2002, 5, 31), "None.\nSee page 3.")
+        assert read_issuing(data) == Issuing("UNITED STATES OF AMERICA", date(2002, 5, 31))
 
     def test_nothing_of_it_need_be_there(self) -> None:
-        assert read_issuing(dg12()) == Issuing(None, None, None)
+        assert read_issuing(dg12()) == Issuing(None, None)
 
     def test_a_day_in_half_as_many_bytes(self) -> None:
         assert read_issuing(dg12(issue_date=b"\x20\x02\x05\x31")).issue_date == date(2002, 5, 31)
@@ -156,7 +156,7 @@ class TestIssuing:
     def test_persons_included_are_left_where_they_are(self) -> None:
         tags, person = tlv(0x5C, b"\x5f\x1a"), tlv(0x5F1A, b"SMITH<<BRENDA<P")
         for persons in ((person, person), (tlv(0xA0, tlv(0x02, b"\2"), person, person),)):
-            assert read_issuing(tlv(0x6C, tags, *persons)) == Issuing(None, None, None)
+            assert read_issuing(tlv(0x6C, tags, *persons)) == Issuing(None, None)
 
     @pytest.mark.parametrize(
         ("data", "reason"),

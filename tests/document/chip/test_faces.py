@@ -15,7 +15,6 @@ from tests.document.chip.writing import (
     FACE_19794,
     FACE_39794,
     asn_record,
-    binary_image,
     binary_record,
     dg2,
     dg2_of,
@@ -23,7 +22,7 @@ from tests.document.chip.writing import (
     tlv,
 )
 from visavis.document.chip import jpeg2000
-from visavis.document.chip.faces import read_faces
+from visavis.document.chip.faces import read_face
 from visavis.document.chip.portrait import FACE_LIMITS, FaceImage, decode_face
 from visavis.errors import ChipMalformed, DamagedImage, ImageError, ImageTooLarge, VisavisError
 from visavis.image import Limits
@@ -76,7 +75,7 @@ class TestReading:
     @pytest.mark.parametrize("encoding", ENCODINGS)
     @pytest.mark.parametrize("name", FILES)
     def test_a_portrait_of_each_kind_in_each_encoding(self, name: str, encoding: str) -> None:
-        (face,) = read_faces(dg2(picture(name), encoding=encoding))
+        face = read_face(dg2(picture(name), encoding=encoding))
         assert face.format == ("jpeg" if "jpeg" in name or name == "progressive" else "jpeg2000")
         assert (face.data, face.width_px, face.height_px) == (picture(name), 120, 160)
         image = decode_face(face)
@@ -87,47 +86,43 @@ class TestReading:
         )
         assert np.abs(image.pixels.astype(np.int16) - expected).mean() < 4
 
-    def test_several_in_their_order(self) -> None:
-        names = ("jpeg", "jp2", "codestream")
-        files = [dg2(*map(picture, names), encoding=each) for each in ENCODINGS]
-        files.append(dg2_of(template(binary_record(*map(picture, names)))))
-        files.append(
-            dg2_of(
-                template(binary_record(picture("jpeg"), picture("jp2"))), template(asn_record(picture("codestream")))
-            )
-        )
+    def test_the_first_of_several_whatever_the_others_are(self) -> None:
+        files = [dg2(picture("jp2"), picture("jpeg"), encoding=each) for each in ENCODINGS]
+        files.append(dg2_of(template(binary_record(picture("jp2"), picture("jpeg")))))
+        files.append(dg2_of(template(asn_record(picture("jp2"))), template(b"no record")))
+        files.append(dg2_of(template(binary_record(picture("jp2"), b""))))
         for data in files:
-            assert [face.data for face in read_faces(data)] == [picture(name) for name in names]
+            assert read_face(data).data == picture("jp2")
 
     @pytest.mark.parametrize("constructed", [True, False])
     @pytest.mark.parametrize("encoding", ENCODINGS)
     def test_either_tag_round_either_record(self, encoding: str, constructed: bool) -> None:
         record = (binary_record if encoding == FACE_19794 else asn_record)(picture("jpeg"))
-        (face,) = read_faces(dg2_of(template(record, constructed=constructed)))
+        face = read_face(dg2_of(template(record, constructed=constructed)))
         assert face.data == picture("jpeg")
 
     def test_feature_points_are_stepped_over(self) -> None:
-        (face,) = read_faces(dg2_of(template(binary_record(picture("jp2"), points=9))))
+        face = read_face(dg2_of(template(binary_record(picture("jp2"), points=9))))
         assert face.data == picture("jp2")
 
     def test_a_length_that_leaves_two_words_out_is_taken(self) -> None:
-        (face,) = read_faces(dg2_of(template(binary_record(picture("jp2"), uncounted=8))))
+        face = read_face(dg2_of(template(binary_record(picture("jp2"), uncounted=8))))
         assert face.data == picture("jp2")
 
     def test_whatever_is_optional_in_39794(self) -> None:
-        (face,) = read_faces(dg2_of(template(asn_record(picture("jp2"), optional=True), constructed=True)))
+        face = read_face(dg2_of(template(asn_record(picture("jp2"), optional=True), constructed=True)))
         assert face.data == picture("jp2")
 
     @pytest.mark.parametrize("code", [2, 3, 4])
     def test_the_first_bytes_say_which_format_it_is(self, code: int) -> None:
         for name in ("jpeg", "codestream"):
-            (face,) = read_faces(dg2_of(template(asn_record(picture(name), code=code))))
+            face = read_face(dg2_of(template(asn_record(picture(name), code=code))))
             assert decode_face(face).format == ("JPEG" if name == "jpeg" else "JPEG2000")
 
     def test_a_jpeg_is_turned_as_its_exif_says(self) -> None:
         exif = PillowImage.Exif()
         exif[0x0112] = 6
-        (face,) = read_faces(dg2(encoded(portrait(), "JPEG", exif=exif.tobytes())))
+        face = read_face(dg2(encoded(portrait(), "JPEG", exif=exif.tobytes())))
         assert (face.width_px, face.height_px) == (120, 160)
         assert decode_face(face).pixels.shape == (120, 160, 3)
 
@@ -138,7 +133,7 @@ class TestReading:
                 decode_face(replace(face, width_px=119))
 
     def test_it_is_silent(self) -> None:
-        (face,) = read_faces(dg2(picture("jp2")))
+        face = read_face(dg2(picture("jp2")))
         assert repr(face).startswith("<visavis.document.chip.portrait.FaceImage object")
 
 
@@ -178,7 +173,7 @@ RECORD = binary_record(GOOD)
 )
 def test_what_is_no_dg2_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(ChipMalformed, match=reason):
-        read_faces(data)
+        read_face(data)
 
 
 @pytest.mark.parametrize(
@@ -190,22 +185,16 @@ def test_what_is_no_dg2_is_refused(data: bytes, reason: str) -> None:
         pytest.param(binary_record(GOOD, version=b"030\0"), "another version", id="of the edition of 2011"),
         pytest.param(binary_record(), "holds no image", id="no image"),
         pytest.param(binary_record(*[GOOD] * 17), "more than 16", id="seventeen images"),
-        pytest.param(RECORD[:12] + b"\0\2" + RECORD[14:], "longer than the record", id="fewer than it says"),
         pytest.param(RECORD[:14] + b"\xff\xff\xff\xff" + RECORD[18:], "longer than the record", id="an endless image"),
         pytest.param(RECORD[:14] + bytes(4) + RECORD[18:], "or empty", id="an image of no length"),
         pytest.param(RECORD[:18] + b"\xff\xff" + RECORD[20:], "or empty", id="no room for its points"),
         pytest.param(binary_record(b""), "or empty", id="no picture"),
         pytest.param(RECORD[:35] + b"\2" + RECORD[36:], "neither JPEG nor JPEG 2000", id="another data type"),
-        pytest.param(
-            b"FAC\x00010\0" + (14 + 2 * len(binary_image(GOOD))).to_bytes(4, "big") + b"\0\1" + binary_image(GOOD) * 2,
-            "does not end with its last image",
-            id="more than it says",
-        ),
     ],
 )  # fmt: skip
 def test_what_breaks_19794_5_is_refused(record: bytes, reason: str) -> None:
     with pytest.raises(ChipMalformed, match=reason):
-        read_faces(dg2_of(template(record)))
+        read_face(dg2_of(template(record)))
 
 
 def nested(*tags: int, value: bytes) -> bytes:
@@ -242,14 +231,14 @@ TO_FLAT = (*TO_BLOCKS, 0x30, 0xA1, 0xA0, 0xA0)
 )
 def test_what_breaks_39794_5_is_refused(record: bytes, reason: str) -> None:
     with pytest.raises(ChipMalformed, match=reason):
-        read_faces(dg2_of(template(record)))
+        read_face(dg2_of(template(record)))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF", "BMP", "AVIF", "GIF", "PPM"])
 def test_pictures_of_other_formats_are_refused(image_format: str, encoding: str) -> None:
     with pytest.raises(ChipMalformed, match="can't be read"):
-        read_faces(dg2(encoded(portrait(), image_format), encoding=encoding))
+        read_face(dg2(encoded(portrait(), image_format), encoding=encoding))
 
 
 @pytest.mark.parametrize("start", [b"\xff\xd8\xff", jpeg2000.CODESTREAM_START, jpeg2000.JP2_START])
@@ -259,7 +248,7 @@ def test_no_decoder_looks_for_another_format_than_the_first_bytes_say(start: byt
     other = encoded(portrait(), image_format)
     for data in (start + other, start + other[len(start) :]):
         with pytest.raises(VisavisError):
-            read_faces(dg2(data))
+            read_face(dg2(data))
         face = FaceImage("jpeg" if start == b"\xff\xd8\xff" else "jpeg2000", data, 120, 160)
         with pytest.raises(ImageError):
             decode_face(face)
@@ -269,7 +258,7 @@ class TestJpeg:
     @pytest.mark.parametrize("end", [3, 4, 100])
     def test_without_a_frame_it_has_no_size(self, end: int) -> None:
         with pytest.raises(ChipMalformed, match="states no size"):
-            read_faces(dg2(GOOD[:end]))
+            read_face(dg2(GOOD[:end]))
 
     def test_a_frame_behind_the_scan_is_none(self) -> None:
         with pytest.raises(ChipMalformed, match="states no size"):
@@ -427,4 +416,4 @@ def test_any_bytes_are_faces_or_malformed(data: bytes) -> None:
           for encoding in ENCODINGS),
     ):  # fmt: skip
         with suppress(ChipMalformed):
-            assert read_faces(each)
+            assert read_face(each).data

@@ -28,7 +28,7 @@ from tests.document.chip.writing import (
 )
 from visavis.document.chip.com import read_com
 from visavis.document.chip.details import read_details
-from visavis.document.chip.faces import read_faces
+from visavis.document.chip.faces import read_face
 from visavis.document.chip.identity import read_identity
 from visavis.document.chip.issuing import read_issuing
 from visavis.document.chip.portrait import FACE_LIMITS, decode_face
@@ -98,11 +98,10 @@ class Target:
 
 
 def look(data: bytes) -> object:
-    """Read DG2 and decode its portraits."""
-    faces = read_faces(data)
-    for face in faces:
-        assert decode_face(face).pixels.size <= 3 * FACE_LIMITS.max_pixels
-    return faces
+    """Read DG2 and decode its portrait."""
+    face = read_face(data)
+    assert decode_face(face).pixels.size <= 3 * FACE_LIMITS.max_pixels
+    return face
 
 
 @cache

@@ -84,6 +84,25 @@ def test_any_zone(written: tuple[MrzFormat, dict[str, Any]]) -> None:
     assert zone.lines == lines
     expect(zone, mrz_format, holder)
     assert split_zone("".join(lines)) == lines
+    exact = read_zone(lines, today=TODAY, exact=True)
+    for name in holder:
+        field, read = getattr(exact, name), getattr(zone, name)
+        if field is None:
+            continue
+        assert field.value == read.value
+        if may_be_filler(zone, name) and (name == "document_number" or zone.composite_held):
+            assert field.standing is Standing.CHECKED
+
+
+@given(holders(), st.data())
+def test_what_is_exact_is_told_as_it_stands(written: tuple[MrzFormat, dict[str, Any]], data: st.DataObject) -> None:
+    mrz_format, holder = written
+    lines = list(write_zone(mrz_format, **holder))
+    row = data.draw(st.integers(0, len(lines) - 1))
+    column = data.draw(st.integers(1 if row == 0 else 0, len(lines[0]) - 1))
+    lines[row] = lines[row][:column] + data.draw(st.sampled_from(ALPHABET)) + lines[row][column + 1 :]
+    zone = read_zone(lines, today=TODAY, exact=True)
+    assert zone.lines == tuple(lines)
 
 
 ERIKSSON: dict[str, Any] = {

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from visavis.document.chip.com import GROUP_TAGS, read_com
 from visavis.document.chip.details import Details, read_details
-from visavis.document.chip.faces import read_faces
+from visavis.document.chip.faces import read_face
 from visavis.document.chip.identity import read_identity
 from visavis.document.chip.issuing import Issuing, read_issuing
 from visavis.document.chip.passive import PassiveAuthentication, authenticate
@@ -50,7 +50,7 @@ class ReadingNote(StrEnum):
     PRESENCE_NOT_PROVEN = "presence_not_proven"
     """It did not answer: the files may be a copy."""
     COM_DIFFERS = "com_differs"
-    """EF.COM, which nobody signs, lists other groups than EF.SOD."""
+    """EF.COM, which nobody signs, lists other groups than EF.SOD, or is not as specified."""
     BIRTH_DATES_DIFFER = "birth_dates_differ"
     """DG1 and DG11 say different days."""
     DETAILS_UNREADABLE = "details_unreadable"
@@ -89,15 +89,19 @@ class Chip:
 
 
 def is_chip_file(data: bytes) -> bool:
-    """Whether it begins as a file of a chip does, and no picture."""
-    return data[:1] in {bytes([tag]) for tag in (_COM, _SOD, *GROUP_TAGS)}
+    """Whether it begins as a file of a chip does, with a tag and a length, and so no picture and no text."""
+    short = len(data) > 1 and data[1] in (len(data) - 2, 0x81, 0x82, 0x83)
+    return short and data[0] in (_COM, _SOD, *GROUP_TAGS)
 
 
 def read_chip(files: Iterable[bytes], *, trust: Trust, now: datetime, presence: Presence | None = None) -> Chip:
     """Read a chip and authenticate it. files: as they were read, in any order.
 
-    Raises ChipIncomplete without EF.SOD, DG1 and DG2; ChipMalformed or an ImageError for what breaks its format.
+    now: with a time zone. Raises ChipIncomplete without EF.SOD, DG1 and DG2; ChipMalformed or an ImageError for what breaks its
+    format; ValueError for a time without a zone.
     """
+    if now.tzinfo is None:
+        raise ValueError("now needs a time zone: say datetime.now(UTC)")
     sod, com, groups = _sorted(files)  # (1)
     passive = authenticate(sod, groups, trust=trust, now=now)  # (2)
     notes = [note.value for note in passive.notes]
@@ -107,12 +111,12 @@ def read_chip(files: Iterable[bytes], *, trust: Trust, now: datetime, presence: 
     if answered is False:
         return Chip(passive, present=False, reasons=(PRESENCE_FAILED,), notes=tuple(notes))
     details, issuing = _optional(read_details, groups.get(_DETAILS)), _optional(read_issuing, groups.get(_ISSUING))
-    zone = read_zone(split_zone(read_identity(groups[_IDENTITY])), today=now.date())  # (4)
+    zone = read_zone(split_zone(read_identity(groups[_IDENTITY])), today=now.date(), exact=True)  # (4)
     zone, agree = _born(zone, None if details is None else details.birth_date)
     doubts = {
         ReadingNote.PRESENCE_NOT_PROVEN: answered is None,
         ReadingNote.COM_DIFFERS: com is not None
-        and set(read_com(com).groups) != {*passive.groups_checked, *passive.groups_not_read},
+        and _optional(read_com, com) != frozenset(passive.groups_checked + passive.groups_not_read),
         ReadingNote.BIRTH_DATES_DIFFER: not agree,
         ReadingNote.DETAILS_UNREADABLE: (details is None and _DETAILS in groups)
         or (issuing is None and _ISSUING in groups),
@@ -123,7 +127,7 @@ def read_chip(files: Iterable[bytes], *, trust: Trust, now: datetime, presence: 
         reasons=(),
         notes=(*notes, *(note.value for note, holds in doubts.items() if holds)),
         zone=zone,
-        portrait=decode_face(read_faces(groups[_FACES])[0]).pixels,
+        portrait=decode_face(read_face(groups[_FACES])).pixels,
         details=details,
         issuing=issuing,
     )
@@ -155,7 +159,7 @@ def _sorted(files: Iterable[bytes]) -> tuple[bytes, bytes | None, dict[int, byte
     for data in files:
         if len(data) > FILE_BYTES_MAX:
             raise ChipMalformed(f"a file has {len(data):,} bytes; at most {FILE_BYTES_MAX:,} are read")
-        tag = data[0] if data else 0
+        tag = data[0] if is_chip_file(data) else 0
         if tag == _SOD and sod is None:
             sod = data
         elif tag in GROUP_TAGS and GROUP_TAGS.index(tag) + 1 not in groups:

@@ -1,7 +1,7 @@
 """EF.DG2: the holder's portrait, in biometric information templates (ICAO Doc 9303-10, 4.7.2; ISO/IEC 7816-11).
 
 75 { 7F61 { 02 count, 7F60 { A1 header, 5F2E or 7F2E record } … } }. The header's version, dates and format numbers are not
-read: what a record is, its first bytes say. Two formats are taken:
+read: what a record is, its first bytes say. Of several pictures the first is read, and no other. Two formats are taken:
 
 ISO/IEC 19794-5:2005, in binary: a header of 14 bytes ("FAC", "010", the record's length, how many images), and for each image
 its information (20 bytes, which begin with the length of all that belongs to it and the number of feature points), feature
@@ -27,8 +27,8 @@ _UNCOUNTED = 8
 """How much too short the record's length is on some chips, whose writers left the first two words out."""
 
 
-def read_faces(data: bytes) -> tuple[FaceImage, ...]:
-    """The pictures of DG2, at least one, in the file's order; a chip holds one as a rule. Raises ChipMalformed."""
+def read_face(data: bytes) -> FaceImage:
+    """The first picture of DG2; a chip holds one as a rule. Raises ChipMalformed."""
     groups = read_tlv(data, tag=_FILE).elements()
     if [each.tag for each in groups] != [_GROUP]:
         raise ChipMalformed("DG2 holds something else than one group of biometric templates")
@@ -36,37 +36,27 @@ def read_faces(data: bytes) -> tuple[FaceImage, ...]:
     templates = elements[1:]
     if not 1 <= len(templates) <= _TEMPLATES_MAX or elements[0] != Tlv(_COUNT, bytes([len(templates)])):
         raise ChipMalformed("DG2 has not as many templates as it says, or more than it may have")
-    return tuple(face for template in templates for face in _read_template(template))
-
-
-def _read_template(template: Tlv) -> tuple[FaceImage, ...]:
+    template = templates[0]
     elements = template.elements()
     if template.tag != _TEMPLATE or len(elements) != 2 or elements[0].tag != _HEADER or elements[1].tag not in _RECORDS:
         raise ChipMalformed("a biometric template of DG2 is not a header and one record")
     record = elements[1].value
-    return _read_binary_record(record) if record.startswith(_FORMAT) else (read_asn_record(record),)
+    return _read_binary_record(record) if record.startswith(_FORMAT) else read_asn_record(record)
 
 
-def _read_binary_record(record: bytes) -> tuple[FaceImage, ...]:
-    """Those of a record by ISO/IEC 19794-5:2005, clause 5."""
+def _read_binary_record(record: bytes) -> FaceImage:
+    """The first one of a record by ISO/IEC 19794-5:2005, clause 5."""
     length, images = int.from_bytes(record[8:12], "big"), int.from_bytes(record[12:14], "big")
     if record[4:8] != _VERSION or length not in (len(record), len(record) - _UNCOUNTED):
         raise ChipMalformed("a face record is of another version than 010, or of another length than it says")
     if not 1 <= images <= _IMAGES_MAX:
         raise ChipMalformed(f"a face record holds no image, or more than {_IMAGES_MAX}")
-    faces = []
-    at = _RECORD_HEADER
-    for _ in range(images):
-        end = at + int.from_bytes(record[at : at + 4], "big")
-        points = int.from_bytes(record[at + 4 : at + 6], "big")
-        information = at + _FACE_INFORMATION + points * _FEATURE_POINT
-        start = information + _IMAGE_INFORMATION
-        if not start < end <= len(record):
-            raise ChipMalformed("an image of a face record is longer than the record, or empty")
-        if record[information + 1] not in (_JPEG, _JPEG2000):
-            raise ChipMalformed("an image of a face record is neither JPEG nor JPEG 2000")
-        faces.append(FaceImage.of(record[start:end]))
-        at = end
-    if at != len(record):
-        raise ChipMalformed("a face record does not end with its last image")
-    return tuple(faces)
+    end = _RECORD_HEADER + int.from_bytes(record[14:18], "big")
+    points = int.from_bytes(record[18:20], "big")
+    information = _RECORD_HEADER + _FACE_INFORMATION + points * _FEATURE_POINT
+    start = information + _IMAGE_INFORMATION
+    if not start < end <= len(record):
+        raise ChipMalformed("an image of a face record is longer than the record, or empty")
+    if record[information + 1] not in (_JPEG, _JPEG2000):
+        raise ChipMalformed("an image of a face record is neither JPEG nor JPEG 2000")
+    return FaceImage.of(record[start:end])

@@ -1,7 +1,7 @@
 """EF.DG12: further details of the document (ICAO Doc 9303-10, 4.7.12), which many chips lack.
 
-Read is who issued it, when, and with what remarks; persons included, taxes, pictures of its pages and whatever tells of the
-machine that wrote it are left where they are.
+Read is who issued it, and when; remarks, persons included, taxes, pictures of its pages and whatever tells of the machine that
+wrote it are left where they are.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from datetime import date
 
 from visavis.document.chip.text import read_date, read_tagged, read_text
 
-_FILE, _AUTHORITY, _ISSUED, _OTHER_PERSON, _REMARKS = 0x6C, 0x5F19, 0x5F26, 0x5F1A, 0x5F1B
+_FILE, _AUTHORITY, _ISSUED, _OTHER_PERSON = 0x6C, 0x5F19, 0x5F26, 0x5F1A
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -18,7 +18,6 @@ class Issuing:
 
     authority: str | None
     issue_date: date | None
-    endorsements: str | None
 
 
 def read_issuing(data: bytes) -> Issuing:
@@ -27,5 +26,4 @@ def read_issuing(data: bytes) -> Issuing:
     return Issuing(
         read_text(fields[_AUTHORITY]) if _AUTHORITY in fields else None,
         read_date(fields[_ISSUED]) if _ISSUED in fields else None,
-        read_text(fields[_REMARKS]) if _REMARKS in fields else None,
     )

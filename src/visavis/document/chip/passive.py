@@ -12,14 +12,6 @@ from visavis.document.chip.countries import signs_for
 from visavis.document.chip.identity import read_identity
 from visavis.document.chip.sod import Sod, read_sod
 from visavis.document.chip.trust import Revocation, Trust
-from visavis.errors import ChipIncomplete
-
-
-class PassiveStatus(StrEnum):
-    """What passive authentication says."""
-
-    PASSED = "passed"
-    FAILED = "failed"
 
 
 class ChipReason(StrEnum):
@@ -55,9 +47,6 @@ class ChipNote(StrEnum):
     SHORT_KEY = "short_key"  # RSA below 2048 bits, or a curve below 224
     REVOCATION_NOT_CHECKED = "revocation_not_checked"  # there is no revocation list of the authority
     REVOCATION_STALE = "revocation_stale"  # its revocation list should have been followed by another
-    STATE_NOT_COMPARED = (
-        "state_not_compared"  # without data group 1, the country was not compared with the issuing state
-    )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,7 +59,6 @@ class PassiveAuthentication:
     authority: the ids of their certificates (`Certificate.id`). Each is None, or empty, where it is not known.
     """
 
-    status: PassiveStatus
     reasons: tuple[ChipReason, ...]
     notes: tuple[ChipNote, ...]
     country: str | None
@@ -82,10 +70,10 @@ class PassiveAuthentication:
     groups_not_read: tuple[int, ...]
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("it has no truth value; compare its status with PassiveStatus.PASSED")
+        raise TypeError("it has no truth value; it passed where it has no reasons")
 
     def __repr__(self) -> str:
-        return f"<PassiveAuthentication {self.status.value}{''.join(f' {each.value}' for each in self.reasons)}>"
+        return f"<PassiveAuthentication {' '.join(self.reasons) or 'passed'}>"
 
 
 def authenticate(sod: bytes, groups: Mapping[int, bytes], *, trust: Trust, now: datetime) -> PassiveAuthentication:
@@ -96,12 +84,9 @@ def authenticate(sod: bytes, groups: Mapping[int, bytes], *, trust: Trust, now: 
     (6) A trusted authority, valid now, has signed it. (7) Neither is revoked. (8) Both are of one country, that of the issuing
     state in group 1, and the signer may sign documents of its type.
 
-    sod: the file, with its tag 77. groups: the files by their numbers, with their tags. now: with a time zone.
-    Raises ChipMalformed for bytes that are no EF.SOD, and where group 1 is as listed and not as specified; ChipIncomplete where
-    no group is given, since then nothing is authenticated.
+    sod: the file, with its tag 77. groups: the files by their numbers, with their tags; group 1 is among them. now: with a time
+    zone. Raises ChipMalformed for bytes that are no EF.SOD, and where group 1 is as listed and not as specified.
     """
-    if not groups:
-        raise ChipIncomplete("no data group was given; give at least DG1 and DG2")
     read = read_sod(sod)  # (1)
     message, signer = read.message, read.message.signer
     checked = tuple(number for number in sorted(groups) if read.holds(number, groups[number]))
@@ -120,15 +105,12 @@ def authenticate(sod: bytes, groups: Mapping[int, bytes], *, trust: Trust, now: 
             notes.add(ChipNote.REVOCATION_STALE)
         if 1 in checked:
             reasons |= _of_identity(signer, groups[1])  # (8)
-    if 1 not in checked:
-        notes.add(ChipNote.STATE_NOT_COMPARED)
     signatures = ((message.algorithm, signer and signer.key), (signer and signer.algorithm, issuer and issuer.key))
     if "sha1" in (read.hash, *(algorithm.hash for algorithm, _ in signatures if algorithm)):
         notes.add(ChipNote.LEGACY_HASH)
     if any(key.short for _, key in signatures if key):
         notes.add(ChipNote.SHORT_KEY)
     return PassiveAuthentication(
-        status=PassiveStatus.FAILED if reasons else PassiveStatus.PASSED,
         reasons=tuple(each for each in ChipReason if each in reasons),
         notes=tuple(each for each in ChipNote if each in notes),
         country=signer.country if signer else None,

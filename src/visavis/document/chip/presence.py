@@ -8,8 +8,9 @@ An app stands between the server and the chip, and passes commands (APDUs of ISO
 
 1. The app opens the chip by PACE or basic access control, and reads the files. All that follows happens in that session and
    under its secure messaging: the app protects each command that it is handed, and takes the protection off each response.
-2. The app sends EF.DG14 and EF.DG15, with the other files or before them. The server draws a `PresenceChallenge`, keeps its seed,
-   and hands out `active_command`, `chip_commands`, or both.
+2. The app sends EF.DG14 and EF.DG15, with the other files or before them. The server makes a `PresenceChallenge`, of a seed that
+   it draws and keeps, or derives of a secret of its own and of what the challenge is for, and hands out `active_command`,
+   `chip_commands`, or both.
 3. Active authentication: the app sends the command and returns the response. Where a long key makes the chip want extended
    length, the app writes the same command in that form.
 4. Chip authentication comes last: once it is done, the keys are the server's, and the app has to open the chip anew for anything
@@ -19,7 +20,7 @@ An app stands between the server and the chip, and passes commands (APDUs of ISO
 5. Each response that is returned is the data, then the two status words.
 6. The server does passive authentication first, and gives `verify_active` and `verify_chip` no files but those which that covers.
    Else another chip, with keys of its own, would do.
-7. A seed is for what is returned once, whatever comes of it, and for minutes: an answer to a challenge stays right for ever.
+7. An answer to a challenge stays right for ever: it counts for minutes, and for that alone for which the challenge was made.
 
 What is proven is that a chip with the key took part in the challenge. It may have been far away, at the other end of a relay.
 """
@@ -51,7 +52,7 @@ class PresenceMethod(StrEnum):
 class PresenceChallenge:
     """A challenge to one chip. Silent repr. Raises ValueError for a seed of another length.
 
-    seed: 32 random bytes, secret, all that need be kept. Who knows it can answer chip authentication in the chip's stead.
+    seed: 32 secret bytes, all that need be known again. Who knows it can answer chip authentication in the chip's stead.
     """
 
     seed: bytes

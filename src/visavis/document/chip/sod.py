@@ -28,13 +28,12 @@ class Sod:
     """What EF.SOD says; nothing of it is checked yet.
 
     message: the signature and what it covers. hash: of the groups, None where it is not supported. hashes: by the number of the
-    group, 1..16. lds_version: '0107', None where it does not say.
+    group, 1..16.
     """
 
     message: SignedMessage
     hash: str | None
     hashes: Mapping[int, bytes]
-    lds_version: str | None
 
     def __repr__(self) -> str:
         return f"<Sod of {len(self.hashes)} groups>"
@@ -76,10 +75,8 @@ def _read(message: SignedMessage) -> Sod:
     if hash_ and {len(value) for value in hashes.values()} != {new(hash_, usedforsecurity=False).digest_size}:
         raise Malformed("a hash has another length than its algorithm gives")
     match versions:
-        case [{"0": str(lds_version)}]:
-            return Sod(message, hash_, MappingProxyType(hashes), lds_version)
-        case []:
-            return Sod(message, hash_, MappingProxyType(hashes), None)
+        case [] | [{"0": str()}]:
+            return Sod(message, hash_, MappingProxyType(hashes))
     raise Malformed("something follows the list of hashes")
 
 

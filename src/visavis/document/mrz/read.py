@@ -30,11 +30,12 @@ _FILLER_LIKE = re.compile(r"K<|<K")
 """A K beside a filler: it may be one, and is alike to the digit."""
 
 
-def read_zone(lines: Sequence[Sequence[str]], *, today: date) -> MachineReadableZone:
+def read_zone(lines: Sequence[Sequence[str]], *, today: date, exact: bool = False) -> MachineReadableZone:
     """Read a machine-readable zone of any format of ICAO Doc 9303, parts 4 to 7.
 
     lines: each a text, or of each place the characters that a recogniser holds possible there, the likeliest first. Give those
-    that it does hold possible and no more: a check digit has to tell them apart.
+    that it does hold possible and no more: a check digit has to tell them apart. exact: they are no recogniser's but a chip's, so
+    that every text stands as it is, and nothing in it is doubted or repaired.
 
     Raises MrzMalformed for lines of other numbers or lengths than a format's, and for other characters than A to Z, 0 to 9 and <.
     Everything else is an outcome: see `Standing`. Where a composite digit fails, nothing is checked.
@@ -45,7 +46,7 @@ def read_zone(lines: Sequence[Sequence[str]], *, today: date) -> MachineReadable
     if len(lines) not in (2, 3) or any(not 30 <= len(line) <= 44 for line in lines):
         raise MrzMalformed("expected three lines of 30 characters, two of 36 or two of 44")
     candidates = [[_candidates(each) for each in line] for line in lines]
-    sheet = _Sheet(format_of([len(line) for line in candidates], candidates[0][0]), candidates)
+    sheet = _Sheet(format_of([len(line) for line in candidates], candidates[0][0]), candidates, exact=exact)
     return _zone(sheet, today)
 
 
@@ -58,8 +59,8 @@ def _candidates(characters: str) -> str:
 class _Sheet:
     """The characters of a zone while it is read: the likeliest at first, and what was settled later."""
 
-    def __init__(self, mrz_format: MrzFormat, candidates: list[list[str]]) -> None:
-        self.format, self._candidates = mrz_format, candidates
+    def __init__(self, mrz_format: MrzFormat, candidates: list[list[str]], *, exact: bool) -> None:
+        self.format, self.exact, self._candidates = mrz_format, exact, candidates
         self._characters = [[each[0] for each in line] for line in candidates]
 
     @property
@@ -81,7 +82,7 @@ class _Sheet:
 
     def settle_type(self, where: Places) -> Standing:
         """What no digit covers: the likeliest characters that its type allows."""
-        options = [typed(self.possible(place), self._allowed(place)) for place in where]
+        options = [self._options(place, self._allowed(place)) for place in where]
         self.write(
             where,
             "".join(option[0] if option else self.text((place,)) for option, place in zip(options, where, strict=True)),
@@ -101,12 +102,16 @@ class _Sheet:
         """What a digit covers, and the digit, which is the last place. digit: what that may be, where its part does not say."""
         allowed = [self._allowed(place) for place in where]
         allowed[-1] = digit or allowed[-1]
-        options = [typed(self.possible(place), each) for place, each in zip(where, allowed, strict=True)]
+        options = [self._options(place, each) for place, each in zip(where, allowed, strict=True)]
         if not all(options):
             return Standing.FAILED
-        text, standing = Word(options, allowed, weights, rest, fits).settle(guess=guess)
+        text, standing = Word(options, allowed, weights, rest, fits).settle(guess=guess and not self.exact)
         self.write(where, text)
         return standing
+
+    def _options(self, place: Place, allowed: str) -> tuple[str, ...]:
+        possible = self.possible(place)
+        return tuple(each for each in possible if each in allowed) if self.exact else typed(possible, allowed)
 
     def _allowed(self, place: Place) -> str:
         return ALLOWED[PICTURES[self.format][place[0]][place[1]]]
@@ -144,7 +149,8 @@ def _zone(sheet: _Sheet, today: date) -> MachineReadableZone:
 
     def text(where: Places, standing: Standing) -> Field:
         read = sheet.text(where)
-        return field(where, _doubted(standing, doubt=bool(_FILLER_LIKE.search(read))), read.rstrip(FILLER) or None)
+        doubt = not sheet.exact and bool(_FILLER_LIKE.search(read))
+        return field(where, _doubted(standing, doubt=doubt), read.rstrip(FILLER) or None)
 
     def letters(part: Part) -> Field:
         where = places(sheet.format, part)
@@ -241,7 +247,8 @@ def _composed(sheet: _Sheet, free: Places) -> Standing:
 def _name(sheet: _Sheet) -> tuple[Places, Standing]:
     where = places(sheet.format, Part.NAME)
     standing = sheet.settle_type(where)
-    sheet.write(where, tidied(sheet.text(where), [FILLER in sheet.possible(place) for place in where]))
+    if not sheet.exact:
+        sheet.write(where, tidied(sheet.text(where), [FILLER in sheet.possible(place) for place in where]))
     return where, standing
 
 
