@@ -1,14 +1,25 @@
 """Documents in the shell: what they say, what they are worth, and who holds them."""
 
 import json
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli import call
 from tests.conftest import encoded, pixels
+from tests.document.chip.issued import ZONE as ZONE_TEXT
 from tests.document.chip.issued import issued
 from tests.document.chip.pki import Authority
+from visavis.document import PageReader
+from visavis.document.mrz import MachineReadableZone, MrzFormat, read_zone
+from visavis.document.page import Page
+
+ZONE = read_zone((ZONE_TEXT[:44], ZONE_TEXT[44:]), today=date(2026, 11, 22))
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +77,40 @@ class TestChip:
         answer = call("document", str(place / "chip"), "--trust", str(place / "trust"), "--require", "authentic")
         assert answer.code == 1
         assert "chip presence required" in answer.out
+
+
+class TestPage:
+    """The photo shows what is set here."""
+
+    @pytest.fixture(autouse=True)
+    def reader(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def read(*_: object, today: date) -> Page:
+            self.today = today
+            return Page((), self.zone, np.zeros((8, 6, 3), np.uint8))
+
+        self.zone: MachineReadableZone = ZONE
+        monkeypatch.setattr(PageReader, "read", read)
+
+    @pytest.mark.parametrize(("form", "code"), [(MrzFormat.TD3, 0), (MrzFormat.MRV_A, 1), (MrzFormat.MRV_B, 1)])
+    def test_a_visa_is_not_what_was_asked_for(self, place: Path, form: MrzFormat, code: int) -> None:
+        self.zone = replace(ZONE, format=form)
+        answer = call("document", str(place / "P001.jpg"), "--json")
+        told = json.loads(answer.out)["document"]["links"]["reading"]
+        assert (answer.code, told["reasons"]) == (code, ["visa"] if code else [])
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="a process has no time zone of its own")
+    @pytest.mark.parametrize(("zone", "code"), [("WEST+12", 0), ("EAST-14", 1)])
+    def test_today_is_the_machines(self, place: Path, monkeypatch: pytest.MonkeyPatch, zone: str, code: int) -> None:
+        """In the west the document's last day has not gone by, at whatever time this runs."""
+        yesterday_in_the_east = (datetime.now(UTC) + timedelta(hours=14) - timedelta(days=1)).date()
+        self.zone = replace(ZONE, expiry_date=replace(ZONE.expiry_date, value=yesterday_in_the_east))
+        with monkeypatch.context() as there:
+            there.setenv("TZ", zone)
+            time.tzset()
+            answer = call("document", str(place / "P001.jpg"))
+        time.tzset()
+        assert answer.code == code
+        assert (self.today > yesterday_in_the_east) == bool(code)
 
 
 class TestFaults:

@@ -1,7 +1,7 @@
 """`visavis document FILE…`: what an identity document says and is worth, and whether a person is its holder."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,8 +81,8 @@ def document(
     """What does this passport or identity card say, and what is it worth?
 
     FILE is a photo of its page (of a card, one a side), a file that was read from its chip (EF.SOD, DG1, DG2, …), or a folder of
-    these. With --probe the person must be its holder. Exit code: 0 it is what was asked for; 1 it is not; 2 inconclusive; 3 fault
-    or wrong use.
+    these. With --probe the person must be its holder. What has expired, and who is how old, is told by this machine's date. Exit
+    code: 0 it is what was asked for; 1 it is not; 2 inconclusive; 3 fault or wrong use.
     """
     from visavis.decision import DocumentTerms
     from visavis.document import Authenticity
@@ -92,9 +92,10 @@ def document(
         terms = DocumentTerms(Authenticity(require), expired, fields or PRINTED)
         frames = [read_photo(path) for path in probes]
         contents = [read_photo(path) for name in files for path in _unfolded(name)]
+        now = datetime.now().astimezone()
         with make_verifier(engine, threads, model) as verifier:
-            shown = _read(verifier, contents, trust, folder)
-            decision = _decided(verifier, shown, frames, terms, policy)
+            shown = _read(verifier, contents, trust, folder, now)
+            decision = _decided(verifier, shown, frames, terms, policy, now.date())
     except VisavisError as error:
         if as_json:
             print_json({"outcome": None, "error": {"code": error.code, "message": str(error)}})
@@ -119,12 +120,13 @@ def _unfolded(name: str) -> list[str]:
     return found
 
 
-def _read(verifier: "Verifier", contents: list[bytes], trust: Path | None, folder: Path | None) -> "Document":
+def _read(
+    verifier: "Verifier", contents: list[bytes], trust: Path | None, folder: Path | None, now: datetime
+) -> "Document":
     """The document of which these are photos and files."""
     from visavis.document import Document, PageReader, is_chip_file, read_chip
     from visavis.image import Photo
 
-    now = datetime.now(UTC)
     files = [data for data in contents if is_chip_file(data)]
     photos = [Photo(data) for data in contents if not is_chip_file(data)]
     chip = read_chip(files, trust=read_trust(trust, folder), now=now) if files else None
@@ -133,13 +135,12 @@ def _read(verifier: "Verifier", contents: list[bytes], trust: Path | None, folde
 
 
 def _decided(
-    verifier: "Verifier", shown: "Document", frames: list[bytes], terms: "DocumentTerms", policy: str
+    verifier: "Verifier", shown: "Document", frames: list[bytes], terms: "DocumentTerms", policy: str, today: date
 ) -> "Decision":
     """Who names no person is told what the document says, holder or not."""
     from visavis.decision import judge_document
     from visavis.document import fields_of
 
-    today = datetime.now(UTC).date()
     if frames:
         return verifier.verify_document(shown, frames, terms=terms, today=today, policy=policy)
     report = judge_document(shown, terms, today=today)
@@ -151,7 +152,7 @@ def _code(decision: "Decision", *, compared: bool) -> int:
     """The exit code."""
     report = decision.document
     assert report is not None  # noqa: S101 - each decision here is on a document
-    if "failed" in (report.authenticity.status.value, report.expiry.status.value):
+    if "failed" in (each.status.value for each in (report.reading, report.authenticity, report.expiry)):
         return 1
     if not report.holds:
         return 2

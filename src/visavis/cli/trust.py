@@ -46,11 +46,12 @@ def trust_group() -> None:
 def add(files: tuple[Path, ...], yes: bool, trust: Path | None, folder: Path | None, as_json: bool) -> int:
     """Believe the authorities in these FILEs: certificates, master lists, and the authorities' revocation lists (DER or PEM)."""
     from visavis.document import Trust
+    from visavis.document.chip.trust import FILES_MAX, read_places
 
     place = _place(trust, folder)
-    kept = _contents(place)
-    new = {name: data for file in files for name, data in _parts(file).items() if name not in kept}
-    together = Trust.of_files(kept | new)
+    kept, given = _contents(place), read_places(*files)
+    together = Trust.of_files(kept | given)
+    new = {name: data for name, data in _parts(given).items() if str(place / name) not in kept}
     useless = {each.id: each.why for each in together.unused}
     refused = {name: useless[_id(name)] for name in new if _id(name) in useless}
     names = [name for name in new if name not in refused]
@@ -58,6 +59,10 @@ def add(files: tuple[Path, ...], yes: bool, trust: Path | None, folder: Path | N
     if not names:
         why = next(iter(refused.values()), "all of it is there already")
         raise TrustInvalid(f"nothing was added: {why}")
+    if len(kept) + len(names) > FILES_MAX:
+        raise TrustInvalid(
+            f"nothing was added: {place} would hold more than {FILES_MAX:,} files; first remove what is not needed"
+        )
     if not yes:
         for each in added:
             click.echo(printable(f"{each.country or '??'}  {hashlib.sha256(each.data).hexdigest()}"), err=True)
@@ -86,7 +91,12 @@ def add(files: tuple[Path, ...], yes: bool, trust: Path | None, folder: Path | N
 @folder_option
 @json_option
 def list_trust(trust: Path | None, folder: Path | None, as_json: bool) -> int:
-    """Which authorities are believed, and which revocation lists are at hand."""
+    """Which authorities are believed, and which revocation lists are at hand.
+
+    A link certificate is signed by another key of its state, mostly the one before.
+    """
+    from visavis.document.chip.trust import key_name
+
     found = read_trust(trust, folder)
     told: list[dict[str, Any]] = [
         {
@@ -96,6 +106,8 @@ def list_trust(trust: Path | None, folder: Path | None, as_json: bool) -> int:
             "valid_from": each.not_before.isoformat(),
             "valid_until": each.not_after.isoformat(),
             "sha256": hashlib.sha256(each.data).hexdigest(),
+            "key": key_name(each),
+            "link": not each.is_issued_by(each),
         }
         for each in sorted(found.authorities, key=lambda each: (each.country or "", each.not_before))
     ]
@@ -125,38 +137,41 @@ def list_trust(trust: Path | None, folder: Path | None, as_json: bool) -> int:
 @trust_option
 @folder_option
 def remove(trust_id: str, trust: Path | None, folder: Path | None) -> int:
-    """Believe the authority with this ID no more, or forget a revocation list."""
-    from visavis.document.chip.trust import read_trust_file
+    """Believe the authority with this ID no more, by no certificate of its key, or forget a revocation list."""
+    from visavis.document.chip.trust import key_name, read_named
 
     place = _place(trust, folder)
-    held = {name: _ids(read_trust_file(data)) for name, data in _contents(place).items()}
-    found = [name for name, ids in held.items() if trust_id in ids]
+    held = {path: read_named(path, data) for path, data in _contents(place).items()}
+    keys = {each.id: key_name(each) for file in held.values() for each in file.every_certificate}
+    key = keys.get(trust_id)
+    gone = {trust_id} | {each for each in keys if key is not None and keys[each] == key}
+    found = {Path(path): ids for path, file in held.items() if (ids := _ids(file)) & gone}
     if not found:
         raise InputInvalid(
             f"there is no certificate or revocation list {trust_id!r} in {place}; see `visavis trust list`"
         )
-    shared = [name for name in found if len(held[name]) > 1]
-    if shared:
-        raise InputInvalid(
-            f"{place / shared[0]} holds others besides; add it with `visavis trust add`, then delete the file"
-        )
-    for name in found:
-        (place / name).unlink()
-    click.echo(f"removed {', '.join(found)}")
+    shared = next((path for path, ids in found.items() if ids - gone), None)
+    if shared is not None:
+        raise InputInvalid(f"{shared} holds others besides; add it with `visavis trust add`, then delete the file")
+    for path, ids in found.items():
+        path.unlink()
+        click.echo(printable(f"removed {path.name}{'' if trust_id in ids else ', of the same key'}"))
     return 0
 
 
 def _ids(file: "TrustFile") -> set[str]:
     """Of all that a file holds."""
-    alone = {each.id for each in file.certificates} | {each.id for each in file.revocation_lists}
-    listed = {each.id for one in file.master_lists for each in one.certificates}
-    return alone | listed | {each.id for one in file.master_lists for each in one.unused}
+    lists = {each.id for each in file.revocation_lists}
+    unused = {each.id for one in file.master_lists for each in one.unused}
+    return {each.id for each in file.every_certificate} | lists | unused
 
 
 def _in_words(one: dict[str, Any]) -> str:
     match one["kind"]:
         case "authority":
-            return f"{one['country'] or '??'}  valid from {one['valid_from'][:10]} to {one['valid_until'][:10]}"
+            valid = f"valid from {one['valid_from'][:10]} to {one['valid_until'][:10]}"
+            link = "  link certificate" if one["link"] else ""
+            return f"{one['country'] or '??'}  {valid}  key {one['key']}{link}"
         case "revocation_list":
             return (
                 f"revokes {one['revoked']}; of {one['issued_at'][:10]}, the next due {(one['next_at'] or 'never')[:10]}"
@@ -204,7 +219,7 @@ def _state(place: Path) -> list[tuple[str, int, int, int, int]]:
 def _of(place: Path) -> "Trust":
     from visavis.document import Trust
 
-    return Trust.of(place) if place.exists() else Trust.empty()
+    return Trust.of_files(_contents(place))
 
 
 def _place(trust: Path | None, folder: Path | None) -> Path:
@@ -214,33 +229,19 @@ def _place(trust: Path | None, folder: Path | None) -> Path:
 
 
 def _contents(place: Path) -> dict[str, bytes]:
-    try:
-        return {
-            each.name: each.read_bytes() for each in sorted(place.glob("*")) if each.is_file() and each.name[0] != "."
-        }
-    except OSError as error:
-        raise TrustInvalid(f"{error.filename} cannot be read: {error.strerror}") from error
+    """The files in the folder by their paths; none where it is not there yet."""
+    from visavis.document.chip.trust import read_places
+
+    return read_places(place) if place.exists() else {}
 
 
-def _parts(file: Path) -> dict[str, bytes]:
-    """What a file holds, one certificate or revocation list a part, by the names under which they are kept."""
-    from visavis.document import Trust
-    from visavis.document.chip.trust import FILE_BYTES_MAX, read_trust_file
+def _parts(files: dict[str, bytes]) -> dict[str, bytes]:
+    """What the files hold, one certificate or revocation list a part, by the names under which they are kept."""
+    from visavis.document.chip.trust import read_named
 
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise InputInvalid(f"{file}: {error.strerror}") from error
-    try:
-        read = read_trust_file(data)
-    except TrustInvalid as error:
-        raise TrustInvalid(f"{file}: {error}") from error
-    listed = [each for one in read.master_lists for each in one.certificates]
-    if read.master_lists:
-        Trust.of_files({str(file): data})  # which checks its signature
-    parts = {_name(each): each.data for each in (*read.certificates, *listed)}
-    return parts | {f"{each.id}{_LIST}": each.data for each in read.revocation_lists}
+    read = [read_named(name, data) for name, data in files.items()]
+    certificates = {_name(each): each.data for file in read for each in file.every_certificate}
+    return certificates | {f"{each.id}{_LIST}": each.data for file in read for each in file.revocation_lists}
 
 
 def _name(certificate: "Certificate") -> str:

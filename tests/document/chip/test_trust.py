@@ -18,7 +18,9 @@ from tests.document.chip.pki import (
     USAGE,
     YEAR,
     Authority,
+    EcPair,
     How,
+    RsaPair,
     Signer,
     integer,
     is_authority,
@@ -31,7 +33,7 @@ from tests.document.chip.pki import (
 from tests.document.chip.writing import tlv
 from visavis.document.chip import trust as trust_module
 from visavis.document.chip.certificates import Certificate, read_certificate
-from visavis.document.chip.trust import Revocation, Trust, read_trust_file
+from visavis.document.chip.trust import Revocation, Trust, key_name, read_trust_file
 from visavis.errors import TrustInvalid
 
 GERMANY, FRANCE = Authority.make("DE"), Authority.make("FR", pair("P-384", 1))
@@ -192,6 +194,22 @@ class TestAuthorities:
         """In the name of one authority, with the key of another."""
         forged = Authority("DE", "Country Signing", FRANCE.key, FRANCE.how, b"", FRANCE.info).issue(NEW_KEY, serial=2)
         assert believed(trust_in(GERMANY.data, FRANCE.data, forged)) == ids(GERMANY.data, FRANCE.data)
+
+
+class TestKeyNames:
+    def name(self, info: bytes) -> str | None:
+        return key_name(read_certificate(Authority.make(info=info).data))
+
+    def test_the_same_however_a_key_is_written(self) -> None:
+        ec, rsa = pair("P-256", 11), pair("RSA 2048", 1)
+        assert isinstance(ec, EcPair)
+        assert isinstance(rsa, RsaPair)
+        names = [self.name(ec.info()), self.name(rsa.info()), self.name(pair("P-256", 12).info())]
+        assert names[:2] == [self.name(ec.info(explicit=True, point="compressed")), self.name(rsa.info(How("pss")))]
+        assert len({*names}) == 3
+
+    def test_none_of_a_key_that_is_not_supported(self) -> None:
+        assert self.name(pki.rsa_info(7, 3)) is None
 
 
 class TestMasterLists:

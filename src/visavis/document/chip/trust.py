@@ -19,6 +19,7 @@ from asn1crypto import cms, core
 from asn1crypto.parser import parse
 
 from visavis.document.chip import der
+from visavis.document.chip.algorithms import RsaKey
 from visavis.document.chip.certificates import MASTER_LIST_SIGNER, Certificate, Name, read_certificate
 from visavis.document.chip.cms import SignedMessage, read_signed
 from visavis.document.chip.der import Malformed
@@ -26,9 +27,10 @@ from visavis.document.chip.revocation import RevocationList, read_revocation_lis
 from visavis.errors import TrustInvalid
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
-FILES_MAX = 2_000
-CERTIFICATES_MAX = 20_000
-"""Of all files together; all countries' master lists have some 600 different ones."""
+CERTIFICATES_MAX = 5_000
+"""Of all files together; a master list has some 700, and most of them are in the others too."""
+FILES_MAX = 2 * CERTIFICATES_MAX
+"""As many certificates, one a file, and as many revocation lists."""
 MASTER_LIST = "2.23.136.1.1.2"
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{3,20})-----([A-Za-z0-9+/=\s]*)-----END \1-----")
 _SEQUENCE, _OID, _VERSION = b"\x30", b"\x06", b"\xa0"
@@ -72,6 +74,11 @@ class TrustFile:
     revocation_lists: tuple[RevocationList, ...] = ()
     master_lists: tuple[MasterList, ...] = ()
 
+    @property
+    def every_certificate(self) -> tuple[Certificate, ...]:
+        """Also those of the master lists."""
+        return (*self.certificates, *(each for one in self.master_lists for each in one.certificates))
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Trust:
@@ -95,22 +102,8 @@ class Trust:
 
     @classmethod
     def of(cls, *places: Path) -> "Trust":
-        """Trust in what is in these files, and in those of these folders; hidden files and folders in folders are passed over.
-
-        Raises TrustInvalid as `of_files` does, and for a place that cannot be read.
-        """
-        contents: dict[str, bytes] = {}
-        try:
-            for place in places:
-                inside = sorted(each for each in place.iterdir() if each.is_file()) if place.is_dir() else [place]
-                for path in (each for each in inside if each is place or not each.name.startswith(".")):
-                    if len(contents) == FILES_MAX:
-                        raise TrustInvalid(f"there are more than {FILES_MAX:,} files; is {place} the right folder?")
-                    with path.open("rb") as file:
-                        contents[str(path)] = file.read(FILE_BYTES_MAX + 1)
-        except OSError as error:
-            raise TrustInvalid(f"{error.filename} cannot be read: {error.strerror}") from error
-        return cls.of_files(contents)
+        """Trust in what is in these places. Raises TrustInvalid as `read_places` and `of_files` do."""
+        return cls.of_files(read_places(*places))
 
     @classmethod
     def of_files(cls, contents: Mapping[str, bytes]) -> "Trust":
@@ -120,15 +113,14 @@ class Trust:
         something else than an authority, or is a master list that is not rightly signed; how long a master list's signer is
         valid is not looked at. Certificates of authorities, and revocation lists, that cannot be used are `unused`.
         """
-        files = {name: _read_named(name, data) for name, data in contents.items()}
-        single = {each.id: each for file in files.values() for each in file.certificates}
-        listed = {each.id: each for file in files.values() for one in file.master_lists for each in one.certificates}
-        if len(single | listed) > CERTIFICATES_MAX:
-            raise TrustInvalid(f"there are more than {CERTIFICATES_MAX:,} certificates; is this the right folder?")
+        files = {name: read_named(name, data) for name, data in contents.items()}
+        certificates = {each.id: each for file in files.values() for each in file.every_certificate}
+        if len(certificates) > CERTIFICATES_MAX:
+            raise TrustInvalid(f"these are more than {CERTIFICATES_MAX:,} certificates; are they the right files?")
         for name, file in files.items():
             if any(not each.authority for each in file.certificates):
-                raise TrustInvalid(f"{name} holds a certificate of something else than an authority; remove it")
-        authorities, unused = _anchored(single | listed)
+                raise TrustInvalid(f"{name} holds a certificate of something else than an authority; leave it out")
+        authorities, unused = _anchored(certificates)
         for name, file in files.items():
             for each in file.master_lists:
                 _check_signer(name, each, authorities)
@@ -159,6 +151,34 @@ class Trust:
         return Revocation.STALE if lists else Revocation.UNKNOWN
 
 
+def key_name(certificate: Certificate) -> str | None:
+    """What tells a certificate's key from others, however it is written: 16 hex digits; None for a key that is not supported."""
+    key = certificate.key
+    if key is None:
+        return None
+    numbers = (key.modulus, key.exponent) if isinstance(key, RsaKey) else (key.curve.name, *key.point)
+    return hashlib.sha256(repr(numbers).encode()).hexdigest()[:16]
+
+
+def read_places(*places: Path) -> dict[str, bytes]:
+    """These files, and those in these folders, by their paths; hidden files and folders in folders are passed over.
+
+    Raises TrustInvalid for what cannot be read, and for too many.
+    """
+    contents: dict[str, bytes] = {}
+    try:
+        for place in places:
+            inside = sorted(each for each in place.iterdir() if each.is_file()) if place.is_dir() else [place]
+            for path in (each for each in inside if each is place or not each.name.startswith(".")):
+                if len(contents) == FILES_MAX:
+                    raise TrustInvalid(f"there are more than {FILES_MAX:,} files; is {place} the right folder?")
+                with path.open("rb") as file:
+                    contents[str(path)] = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise TrustInvalid(f"{error.filename} cannot be read: {error.strerror}") from error
+    return contents
+
+
 def read_trust_file(data: bytes) -> TrustFile:
     """A certificate, a revocation list or a master list, as bytes or as text (PEM), there also several.
 
@@ -172,11 +192,12 @@ def read_trust_file(data: bytes) -> TrustFile:
         raise TrustInvalid(f"it is no certificate, revocation list or master list: {error}") from error
 
 
-def _read_named(name: str, data: bytes) -> TrustFile:
+def read_named(name: str, data: bytes) -> TrustFile:
+    """The same; the error tells the file's name."""
     try:
         return read_trust_file(data)
     except TrustInvalid as error:
-        raise TrustInvalid(f"{name} cannot be used: {error}; remove it, or get it anew") from error
+        raise TrustInvalid(f"{name} cannot be used: {error}; leave it out, or get it anew") from error
 
 
 def _from_text(data: bytes) -> list[bytes]:
