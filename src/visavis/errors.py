@@ -185,6 +185,12 @@ class ChipIncomplete(DocumentError):
     code = "chip_incomplete"
 
 
+class ChipChallengeExpired(DocumentError):
+    """The chip answered no challenge that was given out to this session in the last minutes."""
+
+    code = "chip_challenge_expired"
+
+
 class DocumentRefused(DocumentError):
     """The document is not what the session asks for, so nobody is filmed for it. reasons: why, by their codes."""
 

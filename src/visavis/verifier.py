@@ -194,7 +194,7 @@ class Verifier(AbstractContextManager["Verifier"]):
         """Decide whether the person in `probe` is the holder of an identity document.
 
         Where the document is not what the terms ask for, nobody is compared with it, and the decision is inconclusive. What it
-        says is in the decision after a match alone. today: where the person is. A chip's portrait is as good as a photo, so the
+        says is in the decision after a match alone. today: the day that it is. A chip's portrait is as good as a photo, so the
         decision on it is by the policy for photos with the same FMR target. Raises what `verify` does, and InputInvalid for a
         policy that is not for documents.
         """

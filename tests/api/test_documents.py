@@ -1,8 +1,11 @@
 """Sessions about an identity document, over a real connection and with the real models."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,12 +18,17 @@ from tests.conftest import encoded, pixels
 from tests.document.chip.issued import Issued, issued
 from tests.session import NOW, Clock, log
 from tests.session.conftest import MakeVault
+from visavis.api.live import _WHOLE_S
+from visavis.cli.trust import FreshTrust
+from visavis.client import KeySet, Reports
 from visavis.document import PageReader, PresenceChallenge
-from visavis.session import Desk, Documents, Models, Vault, export_evidence
+from visavis.session import Answer, Asked, Desk, Documents, Models, Vault, export_evidence
+from visavis.session.conducting import LIVE_LEASE
+from visavis.session.papers import PAGES_MAX, PLACE_S
 from visavis.template import Secret, public_of
 from visavis.verifier import Verifier
 
-CHIP = 6
+PAGE, CHIP = 5, 6
 HOLDER, STRANGER = "P001", "P005"
 BROKEN = [("document_chip", ("file", b"x"))]
 
@@ -97,6 +105,50 @@ def answered(server: Running, session: dict[str, Any], **changes: Any) -> dict[s
     } | changes
 
 
+def test_the_example_of_the_docs_runs(
+    server: Running, api_key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VISAVIS_API_KEY", api_key)
+    document = Path(__file__).parents[2] / "docs" / "documents.md"
+    (block,) = re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {
+        "nonce": "n-1",
+        "files": {"SOD": issued().sod, **{f"DG{number}": data for number, data in issued().groups.items()}},
+        "have_the_chip_answer": issued().relay,
+        "camera_bytes": probe(HOLDER)[1][1],
+    }
+    told = block.replace('Visavis("https://verify.example")', f'Visavis("{server.url}")')
+    exec(compile(told, str(document), "exec"), names)  # noqa: S102
+    assert capsys.readouterr().out == "verified\n"
+    with names["client"] as client:
+        (report,) = client.verification_sessions.reports(names["session"].id)
+        reports = Reports(
+            KeySet(client), issuer="https://verify.example", audience="shop", clock=lambda: NOW.timestamp()
+        )
+        checked = reports.check(report, expect=names["expected"])
+    assert checked.document is not None
+    assert {name: field.value for name, field in checked.document.fields.items()} == {
+        "surname": "ERIKSSON",
+        "over_18": True,
+    }
+
+
+def test_it_is_not_ready_while_nobody_knows_whom_to_believe(
+    serve: Callable[..., Running], desk: Desk, verifier: Verifier, tmp_path: Path
+) -> None:
+    trust = tmp_path / "trust"
+    trust.mkdir()
+    documents = Documents(PageReader(verifier.store), FreshTrust(trust).current)
+    with serve(desk=replace(desk, documents=documents)).client() as anyone:
+        assert anyone.get("/readyz").status_code == 200
+        (trust / "notes.txt").write_text("no certificate")
+        told = anyone.get("/readyz")
+        assert (told.status_code, told.json()["code"]) == (503, "store_unusable")
+        assert "notes" not in told.text
+        (trust / "notes.txt").unlink()
+        assert anyone.get("/readyz").status_code == 200
+
+
 class TestChip:
     def test_its_holder_is_verified_and_what_was_asked_for_is_told(
         self, server: Running, shop: httpx.Client, session: dict[str, Any]
@@ -155,7 +207,7 @@ class TestChip:
         session = asked(shop)
         old = answered(server, session)
         clock.advance(minutes=11)
-        assert submitted(server, session, HOLDER, old)["code"] == "input_invalid"
+        assert submitted(server, session, HOLDER, old)["code"] == "chip_challenge_expired"
         assert submitted(server, session, HOLDER, answered(server, session))["status"] == "verified"
 
     @pytest.mark.parametrize(
@@ -174,7 +226,7 @@ class TestChip:
     def test_a_challenge_that_nobody_gave_out(self, server: Running, shop: httpx.Client, challenge: str) -> None:
         session = asked(shop)
         told = submitted(server, session, HOLDER, answered(server, session, challenge=challenge))
-        assert told["code"] == "input_invalid"
+        assert told["code"] == "chip_challenge_expired"
 
     @pytest.mark.parametrize(
         "answer", [1, {}, {"challenge": "1.1", "active": "xyz"}, {"challenge": "1.1", "chip": ["00"] * 11}]
@@ -204,6 +256,16 @@ class TestChip:
         session = asked(shop)
         assert submitted(server, session, HOLDER, None, 2)["code"] == "chip_incomplete"
         assert seen(shop, session)["attempts_left"] == 3
+
+
+class TestDays:
+    def test_nobody_is_older_than_they_are_everywhere(self, server: Running, shop: httpx.Client, clock: Clock) -> None:
+        """The holder was born on 12 August 1974."""
+        for hour, over in ((11, False), (12, True)):
+            clock.now = datetime(2026, 8, 12, hour, tzinfo=UTC)
+            session = asked(shop, fields=["over_52"])
+            assert submitted(server, session, HOLDER)["status"] == "verified"
+            assert decision(shop, session)["document"]["fields"]["over_52"]["value"] is over
 
 
 class TestLook:
@@ -242,6 +304,44 @@ class TestLook:
         assert self.look(server, asked(shop), many)["code"] == "input_invalid"
         many = [("document_chip", ("file", b"x"))] * 11
         assert self.look(server, asked(shop), many)["code"] == "input_invalid"
+
+    def test_where_others_are_read_it_is_asked_to_come_again(
+        self, server: Running, shop: httpx.Client, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("visavis.session.papers.PLACE_S", 0.05)
+        page = ("document_page", ("photo", encoded(pixels(HOLDER, "amateur_posture", 900), "JPEG")))
+        assert desk.documents is not None
+        session = asked(shop)
+        with desk.documents.places, client_of(server, session) as client:
+            told = client.post(f"/v1/capture/{session['id']}/document", files=[page])
+            assert (told.status_code, told.json()["code"], told.headers["retry-after"]) == (429, "overloaded", "5")
+            session = opened(shop, against="document")
+            with connected(server, session) as live:
+                live.begin()
+                live.send(page[1][1], PAGE)
+                live.send(b"x")
+                said = live.hear()
+            assert (said["code"], said["retry_after_s"]) == ("overloaded", 5)
+        assert seen(shop, session)["attempts_left"] == 3
+
+    def test_it_is_looked_at_anew_each_time(
+        self, server: Running, shop: httpx.Client, vault: Vault, clock: Clock
+    ) -> None:
+        session, key = asked(shop, authenticity="authentic"), {"Idempotency-Key": "k"}
+        with client_of(server, session) as client:
+            url = f"/v1/capture/{session['id']}"
+            one = client.post(f"{url}/chip_challenge", headers=key)
+            clock.advance(minutes=11)
+            other = client.post(f"{url}/chip_challenge", headers=key)
+            assert one.json()["challenge"] != other.json()["challenge"]
+            looks = [
+                client.post(f"{url}/document", files=files(issued(), *without), headers=key) for without in ((), (2,))
+            ]
+        assert [each.status_code for each in looks] == [200, 422]
+        assert not any("idempotent-replayed" in each.headers for each in (one, other, *looks))
+        begun = Asked(session["client_secret"], "k", bytes(32))
+        with vault.store.writing() as tx:
+            assert tx.answers.begin(Answer(begun.id, begun.request, clock())) is None
 
     def test_so_often_and_no_more(self, server: Running, shop: httpx.Client) -> None:
         session = asked(shop)
@@ -326,6 +426,9 @@ class TestLive:
             told, _ = client.capture(Person(verifier).frame)
         assert (told["type"], told["code"]) == ("error", "input_invalid")
 
+    def test_no_capture_ends_while_its_document_waits_for_a_place(self) -> None:
+        assert timedelta(seconds=_WHOLE_S + PAGES_MAX * PLACE_S) < LIVE_LEASE
+
     def test_so_many_files_and_no_more(self, server: Running, shop: httpx.Client) -> None:
         session = opened(shop, against="document")
         with connected(server, session) as client:
@@ -360,23 +463,26 @@ class TestSilence:
         private = Secret(bytes(range(1, 33)))
         server = serve(desk=replace(desk, evidence_key=public_of(private)))
         terms = {"text": "We keep it.", "version": "1", "locale": "en", "retention_days": 9}
+        fingerprints = b"\x63\x03\x02\x01\x00"
         with server.client(api_key) as shop:
             session = opened(shop, against="document", liveness="not_checked", evidence=terms)
-            sent = [probe(HOLDER), *files(issued())]
+            sent = [probe(HOLDER), ("document_chip", ("file", fingerprints)), *files(issued())]
             with client_of(server, session) as client:
                 client.post(f"/v1/capture/{session['id']}", files=sent, data={"evidence_agreed": "true"})
             assert seen(shop, session)["evidence_kept"] == 1
         with vault.store.reading() as tx:
             (kept,) = tx.evidence.of(session_id=session["id"])
-        names = _names(export_evidence(vault, kept.name).open(private))
-        assert {"probe-1.jpg", "chip-1.bin", "chip-2.bin"} <= names
+        held = _files(export_evidence(vault, kept.name).open(private))
+        assert "probe-1.jpg" in held
+        assert [data for name, data in held.items() if name.startswith("chip-")] == issued().files()
 
 
-def _names(archive: bytes) -> set[str]:
+def _files(archive: bytes) -> dict[str, bytes]:
     from io import BytesIO
     from zipfile import ZipFile
 
-    return set(ZipFile(BytesIO(archive)).namelist())
+    with ZipFile(BytesIO(archive)) as held:
+        return {name: held.read(name) for name in held.namelist()}
 
 
 def test_a_seed_is_not_in_what_is_handed_out(server: Running, shop: httpx.Client, desk: Desk, clock: Clock) -> None:

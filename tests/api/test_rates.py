@@ -1,3 +1,8 @@
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,3 +69,32 @@ def test_names_that_are_done_with_are_forgotten(monkeypatch: pytest.MonkeyPatch)
         clock.now += 1
         rate.take(str(number))
     assert len(rate._full_at) <= 10
+
+
+def test_threads_are_counted_one_by_one() -> None:
+    class Slow(Clock):
+        def __call__(self) -> float:
+            time.sleep(0.001)  # another thread's turn
+            return self.now
+
+    rate = Rate(5, Slow())
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(lambda _: admitted(rate), range(40))) == 5
+
+
+def test_names_are_forgotten_while_others_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visavis.api.rates._PRUNED_AT", 50)
+    rate, start = Rate(60), threading.Barrier(8)
+
+    def ask(number: int) -> None:
+        start.wait()
+        for each in range(1_000):
+            rate.take(f"{number} {each}")
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(ask, range(8)))
+    finally:
+        sys.setswitchinterval(usual)

@@ -38,6 +38,8 @@ from visavis.template import FileKeys
 ANNA = Person(1)
 PAYMENT = Transaction("12.50", "EUR", "Bakery")
 NOW = 1_800_000_000
+POLICY = {"name": "1e-4", "fmr_target": 1e-4, "version": 1, "extrapolated": False}
+DOCUMENT = {"sources": [], "authenticity": "authentic", "links": {}, "weakest_link": "face", "fields": {}}
 KEY, OTHER = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
 EXPECTED = Expected(purpose="payment", nonce="n-1", transaction=PAYMENT, subject="sub_1", session="vs_1")
 CLAIMS = {
@@ -55,7 +57,7 @@ CLAIMS = {
     "transaction": {"amount": "12.50", "currency": "EUR", "payee": "Bakery"},
     "nonce": "n-1",
     "outcome": "match",
-    "policy": {"name": "1e-4", "fmr_target": 1e-4, "version": 1, "extrapolated": False},
+    "policy": POLICY,
     "liveness": {"status": "passed", "method": "turns-1", "reasons": []},
 }
 
@@ -209,6 +211,35 @@ class TestDocuments:
     def test_none_at_all(self) -> None:
         with pytest.raises(ReportRefused):
             check(signed(), expect=replace(EXPECTED, document="page_only"))
+
+    @pytest.mark.parametrize(
+        ("told", "source", "expected", "good"),
+        [
+            ("1e-4", "chip", "document-1e-4", True),
+            ("1e-4", "chip", "1e-4", True),
+            ("document-1e-4", "page", "document-1e-4", True),
+            ("1e-4", "page", "document-1e-4", False),
+            ("1e-4", None, "document-1e-4", False),
+            ("1e-3", "chip", "document-1e-4", False),
+            ("1e-4", "chip", "1e-3", False),
+            ("document-1e-4", "page", "1e-4", False),
+            ("document-1e-3", "page", "document-1e-4", False),
+        ],
+    )
+    def test_a_chips_portrait_is_decided_on_as_a_photo_is(
+        self, told: str, source: str | None, expected: str, good: bool
+    ) -> None:
+        claims: dict[str, Any] = {**CLAIMS, "policy": {**POLICY, "name": told}}
+        expect = replace(EXPECTED, policy=expected)
+        if source is not None:
+            claims["document"] = {**DOCUMENT, "sources": [source]}
+            expect = replace(expect, document="page_only")
+        if good:
+            assert check(signed(claims), expect=expect).policy == told
+            return
+        with pytest.raises(ReportRefused) as refused:
+            check(signed(claims), expect=expect)
+        assert refused.value.claim == "policy"
 
     def test_what_cannot_be_expected(self) -> None:
         with pytest.raises(InputInvalid):

@@ -107,6 +107,15 @@ class TestPosts:
         assert keys[3] == "mine"
         assert broken.asked[2].headers["authorization"] == "Bearer vscs_1"
 
+    def test_what_changes_nothing_has_none_and_is_repeated_all_the_same(self, client: Visavis, broken: Failing) -> None:
+        capture = client.capture("vs_1", "vscs_1")
+        for call in (capture.chip_challenge, lambda: capture.look_at_document(document_pages=b"x")):
+            broken.will(HANG_UP, problem(429, "rate_limited", Retry_After="0"), answer(404))
+            with pytest.raises(ServiceError):
+                call()
+        assert len(broken.asked) == 6
+        assert not any("idempotency-key" in each.headers for each in broken.asked)
+
     def test_an_answer_that_is_being_made_is_waited_for(self, make_client: MakeClient, broken: Failing) -> None:
         """However often: the first answer was lost, and the service is still at work."""
         client = make_client(broken.url, KEY, retries=1)

@@ -12,6 +12,7 @@ from tests.api import Running
 from tests.client.conftest import MakeClient
 from tests.session import CONSENT, NOBODY, Person, enrol, subject_id
 from visavis.client import Consent, ServiceError, Transaction, Visavis
+from visavis.errors import InputInvalid
 from visavis.session import Vault
 
 ANNA, BELA = Person(1), Person(2)
@@ -80,8 +81,10 @@ class TestVerificationSessions:
         probe.write_bytes(ANNA.photo(1))
         opened = client.verification_sessions.create(purpose="door", against="upload", liveness="not_checked")
         capture = client.capture(opened.id, opened.client_secret)
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(InputInvalid, match=r"c\.jpg"):
             capture.submit(probe=tmp_path / "c.jpg", reference=reference)
+        with pytest.raises(InputInvalid, match="a Path to a file, got str"):
+            capture.submit(probe=str(probe), reference=reference)  # type: ignore[arg-type]
         assert capture.submit(probe=probe, reference=reference).status == "verified"
 
     def test_without_being_told_it_is_live(self, client: Visavis) -> None:

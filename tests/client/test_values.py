@@ -154,6 +154,14 @@ class TestReading:
         new = read(kind, {**value, "liveness": "required", "alternatives": ["move_camera", "review"]})
         assert (new.liveness, new.alternatives) == ("required", ("move_camera", "review"))
 
+    def test_commands_for_a_chip_are_bytes(self) -> None:
+        value = {"challenge": "1.2", "active_command": "0088", "chip_commands": ["00", "ff"]}
+        told = read(visavis.client.ChipChallenge, value)
+        assert (told.active_command, told.chip_commands) == (b"\0\x88", (b"\0", b"\xff"))
+        for wrong in ("0", "xy", 1, None):
+            with pytest.raises(Unreadable, match="in hex as `active_command`"):
+                read(visavis.client.ChipChallenge, {**value, "active_command": wrong})
+
     @pytest.mark.parametrize("time", ["2026-03-01T00:00:00", "yesterday", "", 1, None])
     def test_a_time_without_a_zone_is_none(self, time: object) -> None:
         with pytest.raises(Unreadable, match="`created_at`"):

@@ -65,12 +65,14 @@ def _well_known(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz", tags=["health"])
     def get_readiness() -> m.Health:
-        """Whether it can serve: the database, the store of shreds and the keys answer."""
+        """Whether it can serve: the database, the store of shreds and the keys answer, and whom it believes can be read."""
         vault = service.desk.vault
         with vault.store.reading() as tx:
             tx.audit.tip()
         vault.shreds.missing([bytes(16)])
         _ = vault.keys.current
+        if service.desk.documents is not None:
+            service.desk.documents.trust()
         return m.Health()
 
     @app.get("/.well-known/jwks.json", tags=["keys"])

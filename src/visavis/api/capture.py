@@ -118,7 +118,7 @@ def router(service: Service) -> APIRouter:
     ) -> m.ChipChallenge:
         """A challenge that the chip of the document answers, so that its files are known for no copy."""
         by_session.take(session_id)
-        name, challenge = challenge_chip(service.desk, session_id, request.state.token)
+        name, challenge = challenge_chip(service.desk, request.state.session)
         commands = [] if dg14 is None else challenge.chip_commands(dg14.file.read())
         return m.ChipChallenge(
             challenge=name,

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from visavis.api.idempotency import CHANGES_NOTHING
 from visavis.api.models import Problem
 
 _PROBLEMS = {
@@ -89,7 +90,7 @@ def _complete(operation: dict[str, Any], path: str, method: str) -> None:
         statuses |= {400, 408, 413}
     if method in ("post", "delete", "patch"):
         statuses |= {404, 409} if method == "post" else {409}
-    if method == "post":
+    if method == "post" and not CHANGES_NOTHING.fullmatch(path):
         operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
     responses = operation["responses"]
     responses.pop("422", None)

@@ -171,7 +171,9 @@ def _bearer(scope: Scope) -> str:
         kind, _, token = found[0].decode("latin-1").partition(" ")
         if kind.lower() == "bearer" and token.isascii() and len(token) <= 200:
             return token
-    raise ApiKeyRefused("expected `Authorization: Bearer` with an API key")
+    raise ApiKeyRefused(
+        "expected `Authorization: Bearer` with an API key, or below /v1/capture the session's client secret"
+    )
 
 
 def _with_photos(scope: Scope) -> bool:

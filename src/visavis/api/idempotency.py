@@ -1,9 +1,11 @@
 """`Idempotency-Key`: a POST that is repeated with the same key is carried out once, and answered alike.
 
-Plain ASGI, behind the gate: who asks is known. See `visavis.session.idempotency`.
+Not where nothing is changed: a challenge that was kept would be over, and of a document nothing is kept. Plain ASGI, behind the
+gate: who asks is known. See `visavis.session.idempotency`.
 """
 
 import json
+import re
 from base64 import b64decode, b64encode
 from hashlib import sha256
 
@@ -14,6 +16,8 @@ from visavis.api.service import Service
 from visavis.session import Asked, abandon_request, begin_request, finish_request
 
 HEADER = b"idempotency-key"
+CHANGES_NOTHING = re.compile("/v1/capture/[^/]+/(document|chip_challenge)")
+"""Paths of which a POST is carried out each time."""
 
 
 class Idempotent:
@@ -26,7 +30,8 @@ class Idempotent:
         """Serve one connection."""
         token = scope.get("state", {}).get("token")
         key = next((value for name, value in scope.get("headers", ()) if name == HEADER), None)
-        if scope["type"] != "http" or scope["method"] != "POST" or token is None or key is None:
+        post = scope["type"] == "http" and scope["method"] == "POST" and not CHANGES_NOTHING.fullmatch(scope["path"])
+        if not post or token is None or key is None:
             await self._app(scope, receive, send)
             return
         body = await _whole(receive)

@@ -328,11 +328,11 @@ class ChipAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ChipChallenge:
-    """What a document's chip answers to show that it is there. active_command, chip_commands: command APDUs, in hex."""
+    """What a document's chip answers to show that it is there. active_command, chip_commands: command APDUs."""
 
     challenge: str
-    active_command: str
-    chip_commands: tuple[str, ...]
+    active_command: bytes = field(repr=False)
+    chip_commands: tuple[bytes, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

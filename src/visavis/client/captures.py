@@ -47,7 +47,7 @@ class Captures(Resource[M]):
         of them. reference: the photo to compare with. document_pages: photos of an identity document, one a side. document_chip:
         files of its chip; chip_answer: what the chip answered to a `chip_challenge`. evidence_agreed: whether the person agrees
         that the photos are kept. A session that needs a live capture takes no photos: that is a ServiceError,
-        `liveness_required`. Raises OSError where a file cannot be read.
+        `liveness_required`. Raises InputInvalid where a file cannot be read.
         """
         photos = [
             *(("probe", frame) for frame in r.many(probe)),
@@ -80,7 +80,6 @@ class Captures(Resource[M]):
         document_pages: Photo | Sequence[Photo] = (),
         document_chip: Photo | Sequence[Photo] = (),
         chip_answer: a.ChipAnswer | None = None,
-        idempotency_key: str | None = None,
     ) -> Call[a.DocumentLook]:
         """Have a document looked at before the person is captured. Nothing is kept. See `submit`."""
         return r.post_form(
@@ -90,12 +89,12 @@ class Captures(Resource[M]):
             read=r.of(a.DocumentLook),
             photos=_document(document_pages, document_chip),
             texts={"chip_answer": None if chip_answer is None else chip_answer.to_json()},
-            idempotency_key=idempotency_key,
+            changes=False,
             secret=self._secret,
         )
 
     @Method
-    def chip_challenge(self, *, dg14: Photo | None = None, idempotency_key: str | None = None) -> Call[a.ChipChallenge]:
+    def chip_challenge(self, *, dg14: Photo | None = None) -> Call[a.ChipChallenge]:
         """A challenge that a document's chip answers within ten minutes, so that its files are known for no copy.
 
         dg14: the chip's file of that name, where it has one.
@@ -107,7 +106,7 @@ class Captures(Resource[M]):
             read=r.of(a.ChipChallenge),
             photos=[("dg14", dg14)],
             texts={},
-            idempotency_key=idempotency_key,
+            changes=False,
             secret=self._secret,
         )
 
@@ -118,7 +117,7 @@ class Captures(Resource[M]):
         """Submit one to five photos of the person to an enrolment. evidence_agreed: whether they agree that these are kept.
 
         Where all are taken, the answer holds the codes that the subject must keep, this once. An enrolment that needs a live
-        capture takes none. Raises OSError where a file cannot be read.
+        capture takes none. Raises InputInvalid where a file cannot be read.
         """
         return r.post_form(
             "capture",

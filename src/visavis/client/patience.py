@@ -1,8 +1,8 @@
 """When a request is sent again, and when it is given up.
 
 A request is repeated where it cannot have been carried out, or where it does no harm to carry it out again: a POST has an
-idempotency key, a GET changes nothing, a PATCH sets the same values. A DELETE whose answer is lost is not repeated: the second
-answer would tell that there is nothing, and not what became of it.
+idempotency key or changes nothing, a GET changes nothing, a PATCH sets the same values. A DELETE whose answer is lost is not
+repeated: the second answer would tell that there is nothing, and not what became of it.
 
 Between two attempts is a time at random, up to one that doubles (exponential back-off with full jitter), and no less than the
 service asks for.

@@ -40,6 +40,8 @@ def _read(kind: Any, value: object, where: str) -> Any:
         }
     if kind is datetime:
         return _time(value, where)
+    if kind is bytes:
+        return _bytes(value, where)
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
@@ -75,6 +77,12 @@ def _object(value: object, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise Unreadable(f"expected an object as {where}")
     return value
+
+
+def _bytes(value: object, where: str) -> bytes:
+    with suppress(ValueError, TypeError):
+        return bytes.fromhex(cast("str", value))
+    raise Unreadable(f"expected bytes in hex as {where}")
 
 
 def _time(value: object, where: str) -> datetime:

@@ -41,7 +41,8 @@ class Expected:
 
     purpose, transaction: as the session was opened with; a report with a transaction is refused where none is expected. nonce:
     your own, new for each session. session: its id. subject: the id of who should have matched, where that is known. policy: by
-    name, where another than the one that was asked for must not do. liveness: `not_checked` for sessions that were opened so.
+    name, where another than the one that was asked for must not do; for a chip's portrait, which is as good as a photo, that for
+    photos with the same target does. liveness: `not_checked` for sessions that were opened so.
     document: what must have been shown at least, `page_only`, `authentic_presence_not_proven` or `authentic`; a report on a
     document is refused where none is expected. Raises InputInvalid.
     """
@@ -125,7 +126,7 @@ class _Checker(Generic[K]):
         _same("purpose", claims.purpose, expect.purpose)
         _same("transaction", claims.transaction, expect.transaction)
         _same("sub", claims.sub, expect.subject or claims.sub)
-        _same("policy", claims.policy.name, expect.policy or claims.policy.name)
+        _decided_by(claims.policy.name, expect.policy, claims.document)
         _same("liveness", claims.liveness.status, expect.liveness)
         _enough(claims.document, expect.document)
         _same("outcome", claims.outcome, "match")
@@ -231,6 +232,13 @@ def _opened(report: Report | str) -> tuple[str, str]:
 def _same(claim: str, told: object, expected: object) -> None:
     if told != expected:
         raise ReportRefused(f"the report's `{claim}` is not what was expected", claim=claim)
+
+
+def _decided_by(told: str, expected: str | None, shown: DocumentReport | None) -> None:
+    """By the policy that was expected, or by that for photos with the same target where the portrait is a chip's."""
+    chip = shown is not None and "chip" in shown.sources
+    if not (chip and expected == f"document-{told}"):
+        _same("policy", told, expected or told)
 
 
 def _enough(shown: DocumentReport | None, expected: str | None) -> None:

@@ -137,10 +137,12 @@ def post_form(
     read: Callable[[Answer], T],
     photos: Iterable[tuple[str, Photo | None]],
     texts: Mapping[str, str | None],
-    idempotency_key: str | None,
+    idempotency_key: str | None = None,
     secret: str | None = None,
+    changes: bool = True,
 ) -> Call[T]:
-    """A call with photos. What is None is left out. Raises OSError where a file cannot be read."""
+    """A call with photos. What is None is left out. changes: whether it changes anything, and so has a key. Raises
+    InputInvalid, also where a file cannot be read."""
     files = [(name, ("photo", _bytes(photo))) for name, photo in photos if photo is not None]
     data = {name: text for name, text in texts.items() if text is not None}
     form = httpx.Request("POST", "https://service.invalid", data=data, files=files)
@@ -148,8 +150,8 @@ def post_form(
         "POST",
         _path(path),
         content=form.read(),
-        content_type=form.headers["Content-Type"],
-        idempotency_key=_key(idempotency_key),
+        content_type=form.headers.get("Content-Type"),  # none where nothing is given
+        idempotency_key=_key(idempotency_key) if changes else None,
         secret=secret,
     )
     return Call(request, read)
@@ -215,7 +217,7 @@ def token(text: str, what: str) -> str:
 
 def many(given: Photo | Sequence[Photo]) -> list[Photo]:
     """One photo, or several."""
-    return [given] if isinstance(given, (bytes, PathLike)) else [*given]
+    return [given] if isinstance(given, (bytes, PathLike, str)) else [*given]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,4 +248,11 @@ def _key(given: str | None) -> str:
 
 
 def _bytes(photo: Photo) -> bytes:
-    return photo if isinstance(photo, bytes) else Path(photo).read_bytes()
+    if isinstance(photo, bytes):
+        return photo
+    if not isinstance(photo, PathLike):
+        raise InputInvalid(f"expected bytes, or a Path to a file, got {type(photo).__name__}")
+    try:
+        return Path(photo).read_bytes()
+    except OSError as error:
+        raise InputInvalid(f"{photo}: {error.strerror}") from error

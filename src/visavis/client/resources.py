@@ -188,7 +188,7 @@ class Comparisons(Resource[M]):
     ) -> Call[a.Comparison]:
         """Is the person in the one photo the one in the other? The service keeps nothing of the two.
 
-        Raises OSError where a file cannot be read.
+        Raises InputInvalid where a file cannot be read.
         """
         return r.post_form(
             "comparisons",

@@ -5,7 +5,16 @@ certificates that the operator trusts it is known whether it was changed, and wi
 copy. Which of them it was is part of the value.
 """
 
-from visavis.document.chip import FILE_BYTES_MAX, Chip, Presence, PresenceChallenge, Trust, is_chip_file, read_chip
+from visavis.document.chip import (
+    FILE_BYTES_MAX,
+    Chip,
+    Presence,
+    PresenceChallenge,
+    Trust,
+    is_chip_file,
+    is_unread_group,
+    read_chip,
+)
 from visavis.document.fields import FIELDS, FieldStanding, Said, check_fields, fields_of
 from visavis.document.page import PageReader
 from visavis.document.value import Authenticity, Document, Source
@@ -26,5 +35,6 @@ __all__ = [
     "check_fields",
     "fields_of",
     "is_chip_file",
+    "is_unread_group",
     "read_chip",
 ]

@@ -32,7 +32,7 @@ from visavis.session.inquiry import (
 )
 from visavis.session.limits import admit_capture, failure_keys
 from visavis.session.live import CAPTURE_S, LiveResult
-from visavis.session.papers import terms_of
+from visavis.session.papers import terms_of, today_of
 from visavis.session.ports import Transaction
 from visavis.session.submission import Capture, conclude, given_back
 from visavis.session.value import check_locale
@@ -122,7 +122,7 @@ def check_ready(desk: Desk, mine: AnySession, capture: Capture) -> None:
     if against is Against.CREDENTIAL and capture.credential is not None and desk.trust is not None:
         look_at_credential(capture.credential, purpose=mine.wanted.purpose, trust=desk.trust(), now=desk.vault.clock())
     if capture.shown is not None:
-        report = judge_document(capture.shown.document, terms_of(mine), today=desk.vault.clock().date())
+        report = judge_document(capture.shown.document, terms_of(mine), today=today_of(desk))
         if not report.holds:
             raise DocumentRefused(report.reasons)
     with desk.vault.store.reading() as tx:

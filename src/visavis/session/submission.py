@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from visavis.decision import Decision, Outcome, judge_document
@@ -28,7 +28,7 @@ from visavis.session.audit import stamp
 from visavis.session.credentials import verify_credential
 from visavis.session.custody import require_agreement
 from visavis.session.evidence import check_agreed, evidence_of, keeping
-from visavis.session.hosted import Desk, settle, shown_to, take
+from visavis.session.hosted import LEASE, Desk, settle, shown_to, take
 from visavis.session.inquiry import (
     Against,
     AnySession,
@@ -42,11 +42,13 @@ from visavis.session.inquiry import (
 )
 from visavis.session.jws import sign_report
 from visavis.session.limits import failure_keys
-from visavis.session.papers import Papers, Shown, read_papers, terms_of
+from visavis.session.papers import Papers, Shown, read_papers, terms_of, today_of
 from visavis.session.ports import Transaction
 from visavis.session.probe import Probe
 from visavis.session.verification import Expected, verify_claim
 
+READING_LEASE = 2 * LEASE
+"""For how long a submission with a document is waited for: its pages wait for a place, and take a while to read."""
 INCONCLUSIVE_MAX = 20
 """So many reports of a session may say that nothing could be compared without using up an attempt."""
 LIVENESS_FAILED = "liveness_failed"
@@ -87,9 +89,10 @@ def submit(desk: Desk, session_id: str, secret: str, capture: Capture) -> Verifi
     """Take a capture, and answer with the session as it is afterwards; the report is the application's to see.
 
     Raises ClientSecretRefused; SessionClosed when the session takes no capture now; LivenessRequired where it takes no photos; an
-    ImageError, a DocumentError, RateLimited, InputInvalid and other faults of what was submitted: they use up no attempt.
+    ImageError, a DocumentError, RateLimited, Overloaded, InputInvalid and other faults: they use up no attempt.
     """
-    with taken(desk, session_id, secret, Wanted) as mine:  # (1)
+    lease = LEASE if capture.papers is None else READING_LEASE
+    with taken(desk, session_id, secret, Wanted, lease) as mine:  # (1)
         require_unchecked(mine)
         if capture.papers is not None:
             capture = replace(capture, shown=read_papers(desk, mine, capture.papers))
@@ -161,13 +164,15 @@ def lacking(liveness: PadResult) -> str:
 
 
 @contextmanager
-def taken(desk: Desk, session_id: str, secret: str, kind: type[W]) -> Iterator[HostedSession[W]]:
+def taken(
+    desk: Desk, session_id: str, secret: str, kind: type[W], lease: timedelta = LEASE
+) -> Iterator[HostedSession[W]]:
     """A session of this kind, taken for a submission by who holds its secret (1); given back, without loss of an attempt, when
     the block raises."""
     session = shown_to(desk, session_id, secret)
     if not isinstance(session.wanted, kind):
         raise ClientSecretRefused("this is the secret of another kind of session")
-    mine = cast("HostedSession[W]", take(desk, session_id))
+    mine = cast("HostedSession[W]", take(desk, session_id, lease=lease))
     with given_back(desk, mine):
         yield mine
 
@@ -199,7 +204,7 @@ def _compared(desk: Desk, session: VerificationSession, capture: Capture, livene
     if liveness is not None and liveness.status is not PadStatus.PASSED:
         decision = desk.models.current.not_compared(session.wanted.policy, liveness)
         if capture.shown is not None:
-            report = judge_document(capture.shown.document, terms_of(session), today=desk.vault.clock().date())
+            report = judge_document(capture.shown.document, terms_of(session), today=today_of(desk))
             decision = replace(decision, document=report)
         return _Answer(decision, session.wanted.subject_id)
     answer = _against(desk, session, capture)
@@ -255,7 +260,7 @@ def _against(desk: Desk, session: VerificationSession, capture: Capture) -> _Ans
                 capture.shown.document,
                 capture.frames,
                 terms=terms_of(session),
-                today=desk.vault.clock().date(),
+                today=today_of(desk),
                 policy=wanted.policy,
             )
             return _Answer(decision)

@@ -4,7 +4,15 @@ In: the files as an app has read them, the authorities that the operator trusts,
 challenge. Out: a `Chip`.
 """
 
-from visavis.document.chip.chip import PRESENCE_FAILED, Chip, Presence, ReadingNote, is_chip_file, read_chip
+from visavis.document.chip.chip import (
+    PRESENCE_FAILED,
+    Chip,
+    Presence,
+    ReadingNote,
+    is_chip_file,
+    is_unread_group,
+    read_chip,
+)
 from visavis.document.chip.details import Details
 from visavis.document.chip.issuing import Issuing
 from visavis.document.chip.passive import ChipNote, ChipReason, PassiveAuthentication
@@ -28,5 +36,6 @@ __all__ = [
     "ReadingNote",
     "Trust",
     "is_chip_file",
+    "is_unread_group",
     "read_chip",
 ]

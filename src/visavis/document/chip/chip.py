@@ -94,6 +94,12 @@ def is_chip_file(data: bytes) -> bool:
     return short and data[0] in (_COM, _SOD, *GROUP_TAGS)
 
 
+def is_unread_group(data: bytes) -> bool:
+    """Whether it begins as a data group of which nothing is read: fingerprints (DG3), irises (DG4) and others."""
+    read = (_IDENTITY, _FACES, _DETAILS, _ISSUING, _CHIP_KEYS, _ACTIVE_KEY)
+    return data[:1] in {bytes([tag]) for number, tag in enumerate(GROUP_TAGS, 1) if number not in read}
+
+
 def read_chip(files: Iterable[bytes], *, trust: Trust, now: datetime, presence: Presence | None = None) -> Chip:
     """Read a chip and authenticate it. files: as they were read, in any order.
 
