@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from visavis.errors import ImageTooLarge, InputInvalid, ManifestInvalid, OutputUnwritable
+from visavis.errors import ImageTooLarge, InputInvalid, ManifestInvalid, OutputUnwritable, VisavisError
 
 if TYPE_CHECKING:
     from visavis.pad import PassiveNetwork
@@ -159,6 +159,24 @@ def read_photo(path: str | Path) -> bytes:
     if len(data) > limit:
         raise ImageTooLarge(f"{path}: more than {limit:,} bytes; expected a photo")
     return data
+
+
+@contextmanager
+def in_file(path: str) -> Iterator[None]:
+    """A fault in the block is told with the file's name; see `fault`."""
+    try:
+        yield
+    except VisavisError as error:
+        name = Path(path).name
+        if not str(error).startswith((f"{path}:", f"{path} ")):
+            error.args = (f"{name}: {error}",)
+        vars(error)["parameter"] = name
+        raise
+
+
+def fault(error: VisavisError) -> dict[str, Any]:
+    """A fault as plain values for JSON. parameter: the file in which it lies, None where it lies in none."""
+    return {"code": error.code, "message": str(error), "parameter": getattr(error, "parameter", None)}
 
 
 def read_text(path: Path) -> str:
