@@ -6,7 +6,7 @@ default a few thousand in all; with VISAVIS_SOAK=1 in the environment, 100,000.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from unittest.mock import patch
@@ -14,6 +14,7 @@ from unittest.mock import patch
 import pytest
 
 from tests.conftest import LONG
+from tests.mutating import Mutation, cut, duplicate, insert, mutated, remove, splice
 from tests.template.material import (
     NOW,
     Office,
@@ -58,8 +59,6 @@ from visavis.template import (
 COUNT = 100_000 if LONG else 4_000
 SEED = 20261122
 
-Mutation = Callable[[random.Random, bytes, bytes], bytes]
-
 WORDS = tuple(
     bytes.fromhex(word)
     for word in (
@@ -76,30 +75,6 @@ def flip_bits(rng: random.Random, data: bytes, other: bytes) -> bytes:
     for _ in range(rng.choice((1, 1, 2, 5, 20))):
         out[rng.randrange(len(out))] ^= 1 << rng.randrange(8)
     return bytes(out)
-
-
-def cut(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    place = rng.randrange(len(data))
-    return rng.choice((data[:place], data[place:]))
-
-
-def insert(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    place = rng.randrange(len(data) + 1)
-    return data[:place] + rng.randbytes(rng.choice((1, 2, 8, 100))) + data[place:]
-
-
-def remove(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    place = rng.randrange(len(data))
-    return data[:place] + data[place + rng.choice((1, 2, 8, 100)) :]
-
-
-def duplicate(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    place = rng.randrange(len(data))
-    return data[: place + rng.choice((1, 4, 40))] + data[place:]
-
-
-def splice(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    return data[: rng.randrange(len(data))] + other[rng.randrange(len(other)) :]
 
 
 def graft(rng: random.Random, data: bytes, other: bytes) -> bytes:
@@ -218,14 +193,6 @@ def target(name: str, office: Office) -> Target:
     }[name]
 
 
-def mutations(name: str, sources: Sequence[bytes], count: int) -> Iterator[tuple[str, bytes]]:
-    """`count` damaged inputs and how each was damaged; of the same sources the same ones every time."""
-    for number in range(count):
-        rng = random.Random(f"{SEED} {name} {number}")  # noqa: S311 - damage, not secrets
-        mutate = MUTATIONS[number % len(MUTATIONS)]
-        yield f"{name} {number} {mutate.__name__}", mutate(rng, rng.choice(sources), rng.choice(sources))
-
-
 SIGNED_OR_SEALED = ("sealed template", "credential", "credential's text", "status list")
 
 
@@ -234,7 +201,7 @@ def test_damaged_inputs_are_refused_by_name_or_are_what_would_be_written(office:
     it = target(name, office)
     counts: Counter[str] = Counter()
     failures = []
-    for how, data in mutations(name, it.sources, -(-COUNT // len(TARGETS))):
+    for how, data in mutated(name, it.sources, MUTATIONS, -(-COUNT // len(TARGETS)), seed=SEED):
         try:
             written = it.take(data)
         except it.refusals as error:
@@ -253,6 +220,7 @@ def test_damaged_inputs_are_refused_by_name_or_are_what_would_be_written(office:
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_mutations_are_seeded_and_the_sources_sound(office: Office, name: str) -> None:
     it = target(name, office)
-    assert list(mutations(name, it.sources, 30)) == list(mutations(name, it.sources, 30))
+    once, again = (list(mutated(name, it.sources, MUTATIONS, 30, seed=SEED)) for _ in range(2))
+    assert once == again
     for source in it.sources:
         assert it.take(source) == source

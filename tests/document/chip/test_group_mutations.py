@@ -6,7 +6,7 @@ all; with VISAVIS_SOAK=1 in the environment, 100,000.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -26,6 +26,7 @@ from tests.document.chip.writing import (
     template,
     tlv,
 )
+from tests.mutating import Mutation, cut, duplicate, insert, mutated, remove, splice
 from visavis.document.chip.com import read_com
 from visavis.document.chip.details import read_details
 from visavis.document.chip.faces import read_face
@@ -37,8 +38,6 @@ from visavis.errors import ChipMalformed, ImageError
 COUNT = 100_000 if LONG else 4_000
 SEED = 20261130
 
-Mutation = Callable[[random.Random, bytes, bytes], bytes]
-
 WORDS = tuple(bytes.fromhex(word) for word in ("00", "7f", "80", "ff", "84ffffffff", "30", "7f61", "00" * 8, "ff" * 8))
 """Extreme numbers, and the starts of elements."""
 
@@ -49,30 +48,6 @@ def flip_bits(rng: random.Random, data: bytes, other: bytes) -> bytes:
     for _ in range(rng.choice((1, 1, 2, 5, 20))):
         out[rng.randrange(min(head, len(out)))] ^= 1 << rng.randrange(8)
     return bytes(out)
-
-
-def cut(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    place = rng.randrange(len(data))
-    return rng.choice((data[:place], data[place:]))
-
-
-def insert(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    place = rng.randrange(len(data) + 1)
-    return data[:place] + rng.randbytes(rng.choice((1, 2, 8, 100))) + data[place:]
-
-
-def remove(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    place = rng.randrange(len(data))
-    return data[:place] + data[place + rng.choice((1, 2, 8, 100)) :]
-
-
-def duplicate(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    place = rng.randrange(len(data))
-    return data[: place + rng.choice((1, 4, 40))] + data[place:]
-
-
-def splice(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    return data[: rng.randrange(len(data))] + other[rng.randrange(len(other)) :]
 
 
 def overwrite(rng: random.Random, data: bytes, other: bytes) -> bytes:
@@ -148,20 +123,12 @@ def target(name: str) -> Target:
     }[name]
 
 
-def mutations(name: str, sources: Sequence[bytes], count: int) -> Iterator[tuple[str, bytes]]:
-    """`count` damaged inputs and how each was damaged; of the same sources the same ones every time."""
-    for number in range(count):
-        rng = random.Random(f"{SEED} {name} {number}")  # noqa: S311 - damage, not secrets
-        mutate = MUTATIONS[number % len(MUTATIONS)]
-        yield f"{name} {number} {mutate.__name__}", mutate(rng, rng.choice(sources), rng.choice(sources))
-
-
 @pytest.mark.parametrize("name", [pytest.param(each, marks=pytest.mark.soak) if LONG else each for each in TARGETS])
 def test_damaged_files_are_read_or_refused_by_name(name: str) -> None:
     it = target(name)
     counts: Counter[str] = Counter()
     failures = []
-    for how, data in mutations(name, it.sources, COUNT // len(TARGETS)):
+    for how, data in mutated(name, it.sources, MUTATIONS, COUNT // len(TARGETS), seed=SEED):
         try:
             it.read(it.file(data))
             counts["read"] += 1
@@ -178,6 +145,7 @@ def test_damaged_files_are_read_or_refused_by_name(name: str) -> None:
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_mutations_are_seeded_and_the_sources_sound(name: str) -> None:
     it = target(name)
-    assert list(mutations(name, it.sources, 30)) == list(mutations(name, it.sources, 30))
+    once, again = (list(mutated(name, it.sources, MUTATIONS, 30, seed=SEED)) for _ in range(2))
+    assert once == again
     for source in it.sources:
         assert it.read(it.file(source))
