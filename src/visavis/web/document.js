@@ -12,7 +12,7 @@ import { get } from "./words.js";
 const LONG_SIDE_PX = 2400;
 const BYTES_MAX = 2 * 1024 * 1024;
 const QUALITIES = [0.92, 0.8, 0.6];
-const LOOK_MS = 30_000;
+const LOOK_MS = 40_000;
 const SIDES = ["page", "back"];
 
 export class Papers {
