@@ -7,6 +7,7 @@ import pytest
 from PIL import features
 
 from tests.cli import call, own_model, process
+from tests.document.chip.pki import Authority
 from tests.weights import SFACE
 from visavis._version import __version__
 from visavis.weights import shipped_card
@@ -54,6 +55,16 @@ class TestSound:
     def test_another_engine_and_model(self, tmp_path: Path) -> None:
         found = examine("--engine", "onnxruntime", "--threads", "1", "--model", str(own_model(tmp_path)))
         assert found["engine"]["detail"].startswith("onnxruntime")
+
+    def test_whom_chips_are_believed_by(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("VISAVIS_FOLDER", str(tmp_path))
+        assert "trust" not in examine()
+        trust = tmp_path / "trust"
+        trust.mkdir()
+        (trust / "ut.cer").write_bytes(Authority.make("UT").data)
+        assert examine()["trust"]["detail"].endswith(": 1")
+        (trust / "notes.txt").write_text("no certificate")
+        assert "notes.txt" in examine(code=3)["trust"]["detail"]
 
 
 class TestNotes:

@@ -60,6 +60,21 @@ def _examine(engine: dict[str, Any]) -> Iterator[Finding]:
         return
     yield _cache(chosen.cache)
     yield from _pipeline(engine)
+    yield from _trust()
+
+
+def _trust() -> Iterator[Finding]:
+    """Whom the chips of documents are believed by; nothing where nobody was ever added."""
+    from visavis.cli.trust import read_trust
+    from visavis.settings import Installation
+
+    if Installation.at(None).trust.exists():
+        try:
+            count = len(read_trust(None, None).authorities)
+        except VisavisError as error:
+            yield Finding("trust", "fault", str(error), "remove the file, or get it anew: no chip is read until then")
+        else:
+            yield Finding("trust", "ok", f"certificates of authorities whose chips are believed: {count}")
 
 
 def _formats() -> Iterator[Finding]:
