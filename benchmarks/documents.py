@@ -1,6 +1,6 @@
 """What the page reader makes of simulated photographs of documents, whose every character is known.
 
-    python benchmarks/documents.py [--count 1000] [--conditions typical] [--processes 2] [--json figures.json]
+    python benchmarks/documents.py [--count 1000] [--conditions typical] [--processes 2] [--megapixels 12] [--json figures.json]
     python benchmarks/documents.py --save FOLDER --count 1 --formats td3
 
 Fictional documents of Utopia are drawn in the five formats of ICAO Doc 9303, with portraits of the synthetic people of
@@ -11,10 +11,12 @@ Told by format: in how many photographs every character of the zone was read as 
 how many zones were read otherwise and how many not at all, with which reasons, and how many of those had no reason; fields that
 are said to be checked and are wrong, of which there must be none; portraits that match the photo they were printed from, at FMR
 1e-3; how far off the page's corners are; and the time from the file's bytes to the page, which counts where nothing else ran and
-`--processes` is 1. For each ten photographs there is one more of a card's front, which has no zone.
+`--processes` is 1. `--megapixels` has each photograph scaled to that size first, as it comes from a phone. For each ten
+photographs there is one more of a card's front, which has no zone.
 """
 
 import argparse
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +34,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
+from PIL import Image
 from rich.progress import track
 
 from visavis.decision import Outcome
@@ -74,6 +77,7 @@ class Task:
     conditions: str
     seed: int
     font: Path
+    megapixels: float | None
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ def work(task: Task) -> Row:
     """One photograph, taken and read."""
     verifier, reader = ready()
     name, specimen, data, corners = taken(task)
+    if task.megapixels is not None:
+        data, corners = scaled(data, corners, task.megapixels)
     started = perf_counter()
     photo = Photo(data)
     page = reader.read(photo, today=TODAY)
@@ -156,6 +162,17 @@ def work(task: Task) -> Row:
         seconds=seconds,
         megapixels=photo.size_px[0] * photo.size_px[1] / 1e6,
     )
+
+
+def scaled(data: bytes, corners: NDArray[np.float32], megapixels: float) -> tuple[bytes, NDArray[np.float32]]:
+    """A photograph of that size, and the corners in it."""
+    pixels = Photo(data).decode().pixels
+    height, width = pixels.shape[:2]
+    scale = sqrt(1e6 * megapixels / (height * width))
+    larger = Image.fromarray(pixels).resize((round(scale * width), round(scale * height)), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    larger.save(out, "JPEG", quality=90)
+    return out.getvalue(), corners * np.float32(scale)
 
 
 def differing(zone: MachineReadableZone, printed: MachineReadableZone) -> Iterator[tuple[str, Standing]]:
@@ -238,6 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--font", type=Path, default=OCR_B)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--megapixels", type=float)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="save the photographs there, and read none")
     options = parser.parse_args(arguments)
@@ -245,7 +263,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     zones = ((number, options.formats[number % len(options.formats)]) for number in numbers)
     fronts = ((number, FRONT) for number in range(len(numbers) // 10))
     tasks = [
-        Task(number, kind, options.conditions, options.seed, options.font) for number, kind in chain(zones, fronts)
+        Task(number, kind, options.conditions, options.seed, options.font, options.megapixels)
+        for number, kind in chain(zones, fronts)
     ]
     if options.save is not None:
         saved(tasks, options.save)

@@ -234,6 +234,14 @@ class TestTypes:
         assert (zone.issuer.value, zone.issuer.standing) == (f"U{printed}O", Standing.UNCHECKED)
         assert zone.issuer.repaired
 
+    @pytest.mark.parametrize(
+        ("lines", "candidates", "code"),
+        [(TD1, "TYI", "I"), (TD1, "TY", "T"), (TD1, "CI", "C"), (TD3, "FP", "P"), (MRV_A, "VY", "V"), (TD3, "F", "F")],
+    )
+    def test_a_document_code_starts_with_few_letters(self, lines: tuple[str, ...], candidates: str, code: str) -> None:
+        field = read_zone(seen(lines, {(0, 0): candidates}), today=TODAY).document_code
+        assert (str(field.value)[0], field.standing) == (code, Standing.UNCHECKED)
+
     def test_a_candidate_of_the_type_counts(self) -> None:
         zone = read_zone(seen(TD3, {(1, 13): "T7", (1, 27): "9O", (0, 2): "VU"}), today=TODAY)
         assert standings(zone) == standings(read_zone(TD3, today=TODAY))

@@ -61,6 +61,13 @@ ALLOWED: dict[str, str] = {
 }
 """What may stand in each part. A filler in a date is a part of it that is unknown, one for a digit that there is none."""
 
+FIRST: dict[MrzFormat, str] = {
+    **dict.fromkeys((MrzFormat.TD1, MrzFormat.TD2), "ACI"),
+    MrzFormat.TD3: "P",
+    **dict.fromkeys((MrzFormat.MRV_A, MrzFormat.MRV_B), "V"),
+}
+"""With what a document code starts (Doc 9303, parts 4 to 7)."""
+
 
 @cache
 def places(mrz_format: MrzFormat, parts: str) -> Places:

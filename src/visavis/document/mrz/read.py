@@ -12,6 +12,7 @@ from visavis.document.mrz.layout import (
     COMPOSED,
     DIGITS,
     FILLER,
+    FIRST,
     PICTURES,
     VALUES,
     WEIGHTS,
@@ -114,6 +115,8 @@ class _Sheet:
         return tuple(each for each in possible if each in allowed) if self.exact else typed(possible, allowed)
 
     def _allowed(self, place: Place) -> str:
+        if place == (0, 0) and any(each in FIRST[self.format] for each in self.possible(place)):
+            return FIRST[self.format]
         return ALLOWED[PICTURES[self.format][place[0]][place[1]]]
 
 

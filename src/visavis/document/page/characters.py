@@ -154,7 +154,9 @@ class LineReader:
         with self._lock:
             if self._model is None:
                 shape = (3, HEIGHT_PX, WIDTH_PX)
-                self._model = self._store.engine.compile(self._store.network(self._card), shape, "float32")
+                self._model = self._store.engine.compile(
+                    self._store.network(self._card), shape, "float32", one_at_a_time=True
+                )
             return self._model
 
 

@@ -25,7 +25,7 @@ _SIDE_MIN_PX, _SLENDER_MAX = 64, 5
 """A photo of a page is not smaller, and not so many times as long as wide."""
 _READ_PITCH_PX = 18.0
 """Distance of characters up to which a photo is decoded finer, where it can be."""
-_BLOCKS_MAX = 6
+_BLOCKS_MAX = 5
 _FACE_PX = 640
 """Longer side of the picture in which a face is looked for where no zone says which way up the page is."""
 _FACE_MIN_PX = 24.0
