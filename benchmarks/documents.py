@@ -11,8 +11,8 @@ Told by format: in how many photographs every character of the zone was read as 
 how many zones were read otherwise and how many not at all, with which reasons, and how many of those had no reason; fields that
 are said to be checked and are wrong, of which there must be none; portraits that match the photo they were printed from, at FMR
 1e-3; how far off the page's corners are; and the time from the file's bytes to the page, which counts where nothing else ran and
-`--processes` is 1. `--megapixels` has each photograph scaled to that size first, as it comes from a phone. For each ten
-photographs there is one more of a card's front, which has no zone.
+`--processes` is 1: that one has all cores. `--megapixels` has each photograph scaled to that size first, as a phone has it.
+For each ten photographs there is one more of a card's front, which has no zone.
 """
 
 import argparse
@@ -78,6 +78,7 @@ class Task:
     seed: int
     font: Path
     megapixels: float | None
+    threads: int | None
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ class Row:
 
 
 @cache
-def ready() -> tuple[Verifier, PageReader]:
-    """One of each in a process."""
-    verifier = Verifier(threads=1)
+def ready(threads: int | None = 1) -> tuple[Verifier, PageReader]:
+    """One of each in a process. threads: None for as many as there are cores."""
+    verifier = Verifier(threads=threads)
     return verifier, PageReader(verifier.store)
 
 
@@ -132,7 +133,7 @@ def taken(task: Task) -> tuple[str, Specimen, bytes, NDArray[np.float32]]:
 
 def work(task: Task) -> Row:
     """One photograph, taken and read."""
-    verifier, reader = ready()
+    verifier, reader = ready(task.threads)
     name, specimen, data, corners = taken(task)
     if task.megapixels is not None:
         data, corners = scaled(data, corners, task.megapixels)
@@ -262,8 +263,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     numbers = options.numbers or range(options.count)
     zones = ((number, options.formats[number % len(options.formats)]) for number in numbers)
     fronts = ((number, FRONT) for number in range(len(numbers) // 10))
+    threads = None if options.processes == 1 else 1
     tasks = [
-        Task(number, kind, options.conditions, options.seed, options.font, options.megapixels)
+        Task(number, kind, options.conditions, options.seed, options.font, options.megapixels, threads)
         for number, kind in chain(zones, fronts)
     ]
     if options.save is not None:
