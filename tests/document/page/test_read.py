@@ -176,6 +176,7 @@ class TestReasons:
         page = read(reader, photo)
         assert page.zone is None
         assert R.TOO_SMALL in page.reasons
+        assert R.BLURRED not in page.reasons  # which would have people hold still
 
     def test_too_dark(self, reader: PageReader) -> None:
         photo, _ = laid(drawn(MrzFormat.TD3).images[0], table())

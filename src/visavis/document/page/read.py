@@ -125,6 +125,8 @@ class PageReader:
         """
         zone = next((each for each in zones if each.like_zone), None)
         reasons = [PageReason.TOO_DARK] if faults.dark(image.pixels) else []
+        if _FILLS * max(image.original_size_px) < faults.PAGE_MIN_PX:
+            reasons.append(PageReason.TOO_SMALL)
         if zone is not None:
             reasons += _faults_of_zone(zone, searched)
         marked = [block for block in blocks if len(block.lines) > 1 and block.longest.length > _LONG * block.pitch]
@@ -148,7 +150,7 @@ class PageReader:
         else:
             if not reasons and faults.blurred_page(image.pixels, _FILLS * max(image.pixels.shape)):
                 reasons.append(PageReason.BLURRED)
-            return Page((*dict.fromkeys(reasons), PageReason.NO_DOCUMENT))
+            return Page(_told([*reasons, PageReason.NO_DOCUMENT]))
         if portrait is None:
             reasons.append(PageReason.NO_PORTRAIT)
         return _page(reasons, None, portrait, corners, image)
@@ -265,4 +267,10 @@ def _page(
     image: Image,
 ) -> Page:
     corners_px = None if corners is None else (corners * image.reduction).astype(np.float32)
-    return Page(tuple(dict.fromkeys(reasons)), None if seen is None else seen.zone, portrait, corners_px)
+    return Page(_told(reasons), None if seen is None else seen.zone, portrait, corners_px)
+
+
+def _told(reasons: Sequence[PageReason]) -> tuple[PageReason, ...]:
+    """Each once. What is too small has no fine detail: it is not blurred besides."""
+    small = PageReason.TOO_SMALL in reasons
+    return tuple(dict.fromkeys(each for each in reasons if not (small and each is PageReason.BLURRED)))
