@@ -18,6 +18,7 @@ import click
 from visavis.cli.against import Against, against_options
 from visavis.cli.common import (
     engine_options,
+    fault,
     json_option,
     make_models,
     make_verifier,
@@ -90,9 +91,8 @@ def capture(
             return _answer(replace(decision, liveness=live.pad), besides, filming, as_json)
     except VisavisError as error:
         if as_json:
-            more = {name: getattr(error, name, None) for name in ("parameter", "retry_after_s")}
-            fault = {"code": error.code, "message": str(error), **more}
-            print_json({"outcome": None, "source": filming.source, "error": fault})
+            more = {"retry_after_s": getattr(error, "retry_after_s", None)}
+            print_json({"outcome": None, "source": filming.source, "error": fault(error) | more})
         raise
 
 

@@ -175,7 +175,7 @@ def in_file(path: str) -> Iterator[None]:
 
 
 def fault(error: VisavisError) -> dict[str, Any]:
-    """A fault as plain values for JSON. parameter: the file in which it lies, None where it lies in none."""
+    """A fault as plain values for JSON. parameter: the file, or the argument, in which it lies; None where it lies in none."""
     return {"code": error.code, "message": str(error), "parameter": getattr(error, "parameter", None)}
 
 

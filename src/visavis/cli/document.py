@@ -138,7 +138,8 @@ def document(
         if as_json:
             print_json({"outcome" if probes else "holds": None, "error": fault(error)})
         raise
-    report = judge_document(shown, terms, today=today)
+    judged = None if decision is None else decision.document
+    report = judged or judge_document(shown, terms, today=today)
     answer = _alone(shown, report, terms, today) if decision is None else decision.to_dict()
     answer["pages"] = [
         {"file": Path(path).name, "reasons": list(reasons)}

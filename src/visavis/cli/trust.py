@@ -89,7 +89,9 @@ def add(files: tuple[Path, ...], yes: bool, trust: Path | None, folder: Path | N
     refused = [{"file": path, "id": each.id, "why": why[each.id]} for each, path in new.values() if each.id in why]
     if refused and not added:
         raise TrustInvalid(f"nothing was added: {refused[0]['file']}: {refused[0]['why']}")
-    removed = [Path(path) for path, data in kept.items() if added and set(_hashes(read_named(path, data))) <= old]
+    removed = [
+        Path(path) for path, data in kept.items() if added and old and set(_hashes(read_named(path, data))) <= old
+    ]
     if len(kept) + len(added) - len(removed) > FILES_MAX:
         raise TrustInvalid(
             f"nothing was added: {place} would hold more than {FILES_MAX:,} files; first remove what is not needed"

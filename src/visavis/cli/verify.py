@@ -10,6 +10,7 @@ import click
 from visavis.cli.against import Against, against_options
 from visavis.cli.common import (
     engine_options,
+    fault,
     json_option,
     make_models,
     make_verifier,
@@ -97,8 +98,7 @@ def verify(
     except VisavisError as error:
         parameter, frame = getattr(error, "parameter", None), getattr(error, "frame", 0)
         if as_json:
-            fault = {"code": error.code, "message": str(error), "parameter": parameter or reading, "frame": frame}
-            print_json({"outcome": None, "error": fault})
+            print_json({"outcome": None, "error": fault(error) | {"parameter": parameter or reading, "frame": frame}})
         elif parameter is not None:
             photo = reference if parameter == "reference" else paths[1 + frame]
             click.echo(f"{parameter} {printable(photo)}:", err=True)
@@ -120,8 +120,8 @@ def _verify_against(
             decision, besides = against.verify(models, codes, frames, policy)
     except VisavisError as error:
         if as_json:
-            fault = {"code": error.code, "message": str(error), "parameter": getattr(error, "parameter", None)}
-            print_json({"outcome": None, "error": fault | {"retry_after_s": getattr(error, "retry_after_s", None)}})
+            more = {"retry_after_s": getattr(error, "retry_after_s", None)}
+            print_json({"outcome": None, "error": fault(error) | more})
         raise
     if as_json:
         print_json(decision.to_dict() | besides)

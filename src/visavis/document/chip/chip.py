@@ -90,8 +90,7 @@ class Chip:
 
 def is_chip_file(data: bytes) -> bool:
     """Whether it begins as a file of a chip does, with a tag and a length, and so no picture and no text."""
-    short = len(data) > 1 and data[1] in (len(data) - 2, 0x81, 0x82, 0x83)
-    return short and data[0] in (_COM, _SOD, *GROUP_TAGS)
+    return len(data) > 1 and data[0] in (_COM, _SOD, *GROUP_TAGS) and data[1] in (len(data) - 2, 0x81, 0x82, 0x83)
 
 
 def is_unread_group(data: bytes) -> bool:

@@ -111,7 +111,7 @@ def format_of(shape: Sequence[int], first: Sequence[str]) -> MrzFormat:
     Two lines are a visa's where their first character is V, or where that is the likeliest of those that a document begins with
     (A, C, I, P, V).
     """
-    initial = next((character for character in first if character in "ACIPV"), "")
+    initial = next((character for character in first if character in "".join(FIRST.values())), "")
     match list(shape), initial:
         case [30, 30, 30], _:
             return MrzFormat.TD1

@@ -222,9 +222,8 @@ def _readings(picture: Picture, look: _Look, reader: LineReader, today: date) ->
     for option in options[:_READINGS_MAX]:
         if option.gain <= 0.5 * options[0].gain:
             break
-        placed = option
+        placed, rows = option, option.rows
         for _ in range(_CENTRINGS):
-            rows = placed.rows
             poor = [row.worth < _CENTRED * placed.length for row in rows]
             if not any(poor) or sum(row.worth for row in rows) < _WORTH_MIN * len(rows):
                 break
@@ -233,10 +232,11 @@ def _readings(picture: Picture, look: _Look, reader: LineReader, today: date) ->
                 for grid, is_poor in zip(placed.grids, poor, strict=True)
             ]
             again = _Placed.best(moved, placed.length)
-            if sum(row.worth for row in again.rows) <= sum(row.worth for row in rows):
+            again_rows = again.rows
+            if sum(row.worth for row in again_rows) <= sum(row.worth for row in rows):
                 break
-            placed = again
-        seen = _seen(placed.grids, placed.rows, look.pitch, today)
+            placed, rows = again, again_rows
+        seen = _seen(placed.grids, rows, look.pitch, today)
         yield seen if placed.beyond < _BEYOND_MAX or seen.sure > _ALL_SURE else replace(seen, zone=None)
 
 
